@@ -1,0 +1,1 @@
+"""The networks: A-Net, T-Net, their presets and their weights."""

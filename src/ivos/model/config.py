@@ -1,0 +1,108 @@
+"""What a network is made of and how it wants to be used: frozen values and the named presets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTransfer:
+    """The local transfer's window and how its weights are normalised (eq. 4).
+
+    Attributes:
+        radius: Reach of the window in stride-4 cells.
+        stride: Distance in cells between the positions compared.
+        normalised_over: "source": the paper's columns, a previous cell hands out a mass of 1;
+            "window": a target cell takes a weighted mean, bounded by 1; "rows": the released code's soft-max over rows.
+    """
+
+    radius: int = 4
+    stride: int = 2
+    normalised_over: Literal["source", "window", "rows"] = "source"
+
+
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """Channels of the `lite` networks.
+
+    Attributes:
+        neck: R5 after its 1x1, and the object features.
+        refine: The bottom-up path of refine blocks.
+        aspp: The output of the atrous pyramid.
+        key: Keys of the global transfer.
+        local_key: Keys of the local transfer.
+    """
+
+    neck: int = 128
+    refine: int = 64
+    aspp: int = 128
+    key: int = 64
+    local_key: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """One network: its architecture and the conventions it was trained with.
+
+    Attributes:
+        name: The preset this config came from.
+        architecture: "lite" (EfficientNet-Lite0) or "paper" (SE-ResNet-50, Figure 4).
+        local: The local transfer.
+        widths: Channels, read by the "lite" architecture only.
+        pad_multiple: Frames are padded to a multiple of this many pixels.
+        always_pad: Released quirk: a size that is already a multiple grows by `pad_multiple`.
+        pad_mode: How the border is filled.
+        align_corners: Convention of every bilinear resize.
+        fusion_threshold: Probabilities below it count as background (section 3.4).
+        scribble_radius: Strokes are dilated with an ellipse of this radius in pixels.
+        blur_corrections: From round 2 on, scribble maps are blurred (5 x 5, sigma 6).
+        negatives_in_first_round: Whether the negative map is used in round 1 (the paper's is 0).
+        negatives_inside_previous_only: The negative map is zeroed outside the object's previous mask.
+        accumulate_scribbles: Strokes of earlier rounds on the same frame are drawn again.
+        reach: Share of the way to the neighbouring annotated frame that a pass runs over.
+    """
+
+    name: str
+    architecture: Literal["lite", "paper"]
+    local: LocalTransfer = field(default_factory=LocalTransfer)
+    widths: Widths = field(default_factory=Widths)
+    pad_multiple: int = 16
+    always_pad: bool = False
+    pad_mode: Literal["replicate", "reflect", "constant"] = "replicate"
+    align_corners: bool = False
+    fusion_threshold: float = 0.8
+    scribble_radius: int = 2
+    blur_corrections: bool = False
+    negatives_in_first_round: bool = False
+    negatives_inside_previous_only: bool = False
+    accumulate_scribbles: bool = False
+    reach: float = 1.0
+
+
+PRESETS = MappingProxyType(
+    {
+        "lite": ModelConfig(
+            name="lite",
+            architecture="lite",
+            local=LocalTransfer(radius=8, stride=2, normalised_over="window"),
+            fusion_threshold=0.5,
+            negatives_in_first_round=True,
+            accumulate_scribbles=True,
+        ),
+        "paper": ModelConfig(name="paper", architecture="paper", align_corners=True),
+        "authors": ModelConfig(
+            name="authors",
+            architecture="paper",
+            local=LocalTransfer(radius=8, stride=2, normalised_over="rows"),
+            pad_multiple=32,
+            always_pad=True,
+            pad_mode="reflect",
+            align_corners=True,
+            blur_corrections=True,
+            negatives_inside_previous_only=True,
+            reach=0.99,
+        ),
+    }
+)

@@ -14,12 +14,15 @@ class LocalTransfer:
     Attributes:
         radius: Reach of the window in stride-4 cells.
         stride: Distance in cells between the positions compared.
+        score: How two cells are compared: "sum" over the channels of their product (the paper's inner product) or
+            its "mean" (the released code's correlation).
         normalised_over: "source": the paper's columns, a previous cell hands out a mass of 1;
             "window": a target cell takes a weighted mean, bounded by 1; "rows": the released code's soft-max over rows.
     """
 
     radius: int = 4
     stride: int = 2
+    score: Literal["sum", "mean"] = "sum"
     normalised_over: Literal["source", "window", "rows"] = "source"
 
 
@@ -62,6 +65,7 @@ class ModelConfig:
         negatives_inside_previous_only: The negative map is zeroed outside the object's previous mask.
         accumulate_scribbles: Strokes of earlier rounds on the same frame are drawn again.
         reach: Share of the way to the neighbouring annotated frame that a pass runs over.
+        reduced_precision: Whether `load_model` may run it in bf16 where that is faster; False asks for float32.
     """
 
     name: str
@@ -79,6 +83,7 @@ class ModelConfig:
     negatives_inside_previous_only: bool = False
     accumulate_scribbles: bool = False
     reach: float = 1.0
+    reduced_precision: bool = True
 
 
 PRESETS = MappingProxyType(
@@ -95,7 +100,7 @@ PRESETS = MappingProxyType(
         "authors": ModelConfig(
             name="authors",
             architecture="paper",
-            local=LocalTransfer(radius=8, stride=2, normalised_over="rows"),
+            local=LocalTransfer(radius=8, stride=2, score="mean", normalised_over="rows"),
             pad_multiple=32,
             always_pad=True,
             pad_mode="reflect",
@@ -103,6 +108,7 @@ PRESETS = MappingProxyType(
             blur_corrections=True,
             negatives_inside_previous_only=True,
             reach=0.99,
+            reduced_precision=False,
         ),
     }
 )

@@ -1,0 +1,35 @@
+"""The pair of networks that a config describes."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import torch
+
+from ivos.model.config import ModelConfig
+from ivos.model.lite_net import LiteATNet
+from ivos.model.paper_net import PaperATNet
+
+ATNet: TypeAlias = LiteATNet | PaperATNet
+
+
+def build(config: ModelConfig, *, seed: int = 0) -> ATNet:
+    """Untrained networks of `config`, on the CPU in training mode.
+
+    Args:
+        config: Usually one of `ivos.model.config.PRESETS`.
+        seed: Of PyTorch's initialisation; the global random state is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _construct(config)
+
+
+def build_empty(config: ModelConfig) -> ATNet:
+    """Networks of `config` without memory for their weights, which `load_state_dict(..., assign=True)` brings."""
+    with torch.device("meta"):
+        return _construct(config)
+
+
+def _construct(config: ModelConfig) -> ATNet:
+    return LiteATNet(config) if config.architecture == "lite" else PaperATNet(config)

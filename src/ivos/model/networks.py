@@ -49,6 +49,22 @@ class AnnotationResult:
     object_features: Tensor
 
 
+@dataclass(frozen=True, slots=True)
+class TransferResult:
+    """T-Net's answer with what the two transfers brought on their own.
+
+    Attributes:
+        logits: Shape (K, 1, H/4, W/4).
+        local_map: The previous probability after the local transfer, shape (K, 1, H/4, W/4).
+        global_map: The annotated probability after the global transfer, shape (K, 1, H/16, W/16); None where the
+            network does not carry it.
+    """
+
+    logits: Tensor
+    local_map: Tensor
+    global_map: Tensor | None
+
+
 class Networks(Protocol):
     """A-Net and T-Net behind three calls.
 

@@ -1,0 +1,86 @@
+"""The numbers of a training run: the paper's for preset `paper`, a shorter recipe for `lite`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one stage is optimised.
+
+    Attributes:
+        steps: Batches in all.
+        batch: Samples in a batch, over all processes together.
+        learning_rate: Adam's at the start.
+        schedule: "step" multiplies by `decay` every `decay_steps`; "cosine" warms up for 200 steps and falls to 1 %.
+        decay: Factor of the "step" schedule.
+        decay_steps: Batches between two decays.
+        weight_decay: Decoupled (AdamW).
+        encoder_rate: The encoder's learning rate as a share of `learning_rate`.
+        frozen_stages: Encoder stages that are not trained, from the image on.
+        clip_norm: Gradients are scaled down to this norm.
+        ema: Decay of the averaged weights that are saved.
+        balance: Class balance of the cross-entropy: 1 the paper's, 0 none.
+        overlap: Weight of the soft overlap loss.
+        auxiliary: Weight of the local transfer's error, lambda of section 3.5.
+        crop: Side of a training crop in pixels.
+        annotated: Numbers of annotated frames of a T-Net batch to choose from.
+    """
+
+    steps: int
+    batch: int
+    learning_rate: float
+    schedule: Literal["step", "cosine"]
+    decay: float = 0.2
+    decay_steps: int = 1
+    weight_decay: float = 0.0
+    encoder_rate: float = 1.0
+    frozen_stages: int = 0
+    clip_norm: float = 5.0
+    ema: float = 0.999
+    balance: float = 1.0
+    overlap: float = 0.0
+    auxiliary: float = 0.1
+    crop: int = 288
+    annotated: tuple[int, ...] = (1,)
+
+
+A_NET = MappingProxyType(
+    {
+        "paper": Recipe(
+            steps=60 * 7000, batch=6, learning_rate=1e-5, schedule="step", decay=0.2, decay_steps=20 * 7000, crop=384
+        ),
+        "lite": Recipe(
+            steps=2600,
+            batch=8,
+            learning_rate=1.5e-3,
+            schedule="cosine",
+            weight_decay=1e-2,
+            encoder_rate=0.15,
+            frozen_stages=3,
+            balance=0.5,
+            overlap=1.0,
+        ),
+    }
+)
+T_NET = MappingProxyType(
+    {
+        "paper": Recipe(
+            steps=40 * 6000, batch=8, learning_rate=1e-5, schedule="step", decay=0.2, decay_steps=20 * 6000, crop=384
+        ),
+        "lite": Recipe(
+            steps=2600,
+            batch=4,
+            learning_rate=1.5e-3,
+            schedule="cosine",
+            weight_decay=1e-2,
+            balance=0.5,
+            overlap=1.0,
+            auxiliary=0.5,
+            annotated=(1, 1, 2, 3),
+        ),
+    }
+)

@@ -1,0 +1,1 @@
+"""Everything that touches files: videos, images, masks, data sets, exports, projects."""

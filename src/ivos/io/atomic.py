@@ -1,0 +1,80 @@
+"""Writing files whole or not at all: a temporary neighbour that takes the final name once it is complete."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from ivos.errors import OutputError
+
+
+@contextmanager
+def atomic_write(path: str | Path, *, durable: bool = False) -> Iterator[BinaryIO]:
+    """A binary file, readable and seekable, that replaces `path` when the block ends without an error.
+
+    Whatever ends the block early, also Ctrl-C, the temporary file is removed and a former `path` stays as it was.
+
+    Args:
+        path: The final name; missing parent folders are made.
+        durable: Whether to wait until the content is on the disk, so that it survives a power failure.
+
+    Raises:
+        OutputError: The folder cannot be written to or the disk is full.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("x+b") as file:
+            yield file
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise output_error(path, error) from error
+    finally:
+        _remove(temporary)
+
+
+def make_folder(path: str | Path) -> Path:
+    """The folder at `path`, made with its parents if missing, once it is known that files can be written there.
+
+    Raises:
+        OutputError: It is a file, or it cannot be made or written to.
+    """
+    path = Path(path)
+    probe = path / f".{uuid.uuid4().hex[:8]}.tmp"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+    except OSError as error:
+        raise output_error(path, error) from error
+    finally:
+        _remove(probe)
+    return path
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """The sentence for a failed write to `path`."""
+    if error.errno == errno.ENOSPC:
+        return OutputError(f"'{path}' was not written: the disk is full. Free some space or choose another place.")
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return OutputError(f"'{path}' was not written: no permission to write there. Choose another place.")
+    if error.errno in {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}:
+        return OutputError(f"'{path}' was not written: a file stands where a folder is needed, or the reverse.")
+    return OutputError(f"'{path}' was not written: {error.strerror or error}.")
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return  # The folder itself is gone or unreachable; the error under way says so.

@@ -1,0 +1,93 @@
+"""Label masks as image files: the DAVIS palette, reading of palette and grey files, writing of palette PNGs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ivos.errors import InputError
+from ivos.io.atomic import atomic_write
+from ivos.types import LabelMask
+
+
+def davis_palette() -> NDArray[np.uint8]:
+    """The colours of object ids, shape (256, 3) uint8 RGB: black, dark red, dark green, olive, ...
+
+    The palette of PASCAL VOC that DAVIS uses: bits 0, 1, 2 of the id become the highest bits of red, green and blue,
+    bits 3, 4, 5 the next lower ones, and so on.
+
+    >>> davis_palette()[[0, 1, 2, 3, 255]].tolist()
+    [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0], [224, 224, 192]]
+    """
+    ids = np.arange(256)
+    colours = np.zeros((256, 3), dtype=np.uint8)
+    for level in range(3):
+        for channel in range(3):
+            bit = ids >> (3 * level + channel) & 1
+            colours[:, channel] |= (bit << (7 - level)).astype(np.uint8)
+    return colours
+
+
+def read_mask(path: str | Path) -> LabelMask:
+    """The label mask in an image file, (H, W) uint8.
+
+    Palette files give their indices. Grey files, with or without an alpha channel, give their values; those that
+    hold nothing but 0 and 255 are binary masks and give 0 and 1.
+
+    Raises:
+        InputError: The file is missing, unreadable, in colour, or deeper than 8 bits.
+    """
+    path = Path(path)
+    try:
+        with Image.open(path) as image:
+            if image.mode == "P":
+                return np.array(image)
+            if image.mode not in {"1", "L", "LA", "RGB", "RGBA"}:
+                raise InputError(
+                    f"The mask '{path}' has pixels of kind '{image.mode}'; expected a palette or 8-bit grey."
+                )
+            pixels = np.array(image.convert("L") if image.mode == "1" else image)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"The mask '{path}' cannot be read ({error}).") from error
+    grey = pixels if pixels.ndim == 2 else pixels[..., 0]
+    if pixels.ndim == 3 and pixels.shape[2] >= 3 and (pixels[..., :3] != grey[..., None]).any():
+        raise InputError(f"The mask '{path}' is a colour picture; expected a palette PNG or a grey one.")
+    return binary_to_object(np.ascontiguousarray(grey))
+
+
+def binary_to_object(mask: LabelMask) -> LabelMask:
+    """The mask itself, or with 255 turned into object 1 if it holds nothing but 0 and 255, (H, W) uint8."""
+    return (mask > 0).astype(np.uint8) if bool(np.isin(mask, (0, 255)).all()) else mask
+
+
+def write_mask(path: str | Path, mask: LabelMask) -> None:
+    """Write a label mask, (H, W) of whole numbers 0..255, as a palette PNG with the DAVIS colours, whole or not at all.
+
+    Raises:
+        InputError: The mask has another shape, type or range.
+        OutputError: The file cannot be written.
+    """
+    labels = check_mask(mask)
+    image = Image.fromarray(labels)
+    image.putpalette(davis_palette().tobytes())
+    with atomic_write(path) as file:
+        image.save(file, format="PNG")
+
+
+def check_mask(mask: NDArray[np.generic]) -> LabelMask:
+    """The mask as (H, W) uint8, if that loses nothing.
+
+    Raises:
+        InputError: It has another number of axes, no pixel, or values that are no whole numbers in 0..255.
+    """
+    labels = np.asarray(mask)
+    if labels.ndim != 2 or not labels.size:
+        raise InputError(f"A label mask has shape {labels.shape}; expected (H, W) with at least one pixel.")
+    if labels.dtype.kind not in "bui" or labels.min() < 0 or labels.max() > 255:
+        raise InputError(f"A label mask holds values of type {labels.dtype}; expected whole numbers in 0..255.")
+    return np.ascontiguousarray(labels, dtype=np.uint8)

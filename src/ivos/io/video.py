@@ -1,0 +1,207 @@
+"""Reading videos: frames of a file or folder, decoded on demand, exact at random access, in bounded memory."""
+
+from __future__ import annotations
+
+import operator
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import SupportsIndex
+
+import av
+import av.container
+import numpy as np
+
+from ivos.errors import InputError
+from ivos.io.images import ImageFolder
+from ivos.io.video_index import CutOffError, VideoIndex, decode, index_video
+from ivos.types import Frames, Pixels
+
+_DEFAULT_FPS = 24.0
+
+
+def read_video(path: str | Path) -> Frames:
+    """The frames of a video file, or of a folder of images, decoded on demand.
+
+    Args:
+        path: A file in any format FFmpeg decodes, or a folder of jpg, png or webp images (sorted naturally:
+            2 before 10).
+
+    Returns:
+        A `VideoFile` or an `ImageFolder`: `len(frames)`; `frames[t]` -> (H, W, 3) uint8 RGB.
+
+    Raises:
+        InputError: The path does not exist, is not a readable video, or holds no frame; or images differ in size.
+
+    Warns:
+        UserWarning: The file is damaged; the text says how many frames, from the start, can be used.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"There is no file or folder '{path}'; check the path of the video.")
+    return ImageFolder(path) if path.is_dir() else VideoFile(path)
+
+
+class VideoFile:
+    """The frames of one video file: `len(frames)`, `frames[t]` -> (H, W, 3) uint8 RGB, turned upright.
+
+    Access is exact in any order, also with variable frame rates and open groups of pictures. Going forward decodes
+    each frame once; going backward decodes a group of pictures and keeps its last frames. Safe to use from threads.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: str | Path, *, cache_bytes: int = 128 << 20) -> None:
+        """Index the file and decode its first frame.
+
+        Args:
+            path: The video file.
+            cache_bytes: Memory for decoded frames; at least one frame is kept.
+        """
+        self.path = Path(path)
+        self._lock = threading.RLock()
+        self._index = self._make_index()
+        self._cache: OrderedDict[int, Pixels] = OrderedDict()
+        self._capacity = 1
+        self._size = (0, 0)
+        self._open()
+        self._fps = float(self._stream.average_rate or self._stream.guessed_rate or _DEFAULT_FPS)
+        first = self[0]
+        self._size = first.shape[0], first.shape[1]
+        self._capacity = max(1, cache_bytes // first.nbytes)
+        self._warn_of_damage()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels after turning upright, the same for every frame."""
+        return self._size
+
+    @property
+    def fps(self) -> float:
+        """Frames per second; the mean where the rate varies."""
+        return self._fps
+
+    def __len__(self) -> int:
+        """The number of frames that can be used."""
+        return len(self._index.times)
+
+    def __getitem__(self, t: SupportsIndex, /) -> Pixels:
+        """Frame `t` as a new array, (H, W, 3) uint8 RGB; negative indices count from the end.
+
+        Raises:
+            IndexError: There is no such frame.
+            InputError: The file is damaged at this frame.
+        """
+        index = operator.index(t)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"Frame {index} was asked for; '{self.path}' has the frames 0 to {len(self) - 1}.")
+        index %= len(self)
+        with self._lock:
+            if index in self._cache:
+                self._cache.move_to_end(index)
+            else:
+                self._fetch(index)
+            return self._cache[index].copy()
+
+    def _make_index(self) -> VideoIndex:
+        try:
+            index = index_video(str(self.path))
+        except IndexError:
+            raise InputError(f"'{self.path}' has no video stream; expected a video or a folder of images.") from None
+        except av.error.EOFError as error:
+            raise InputError(f"'{self.path}' holds no frame, or breaks off before its first one.") from error
+        except (av.error.FFmpegError, OSError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(
+                f"'{self.path}' cannot be read as a video ({reason}); "
+                "the file is damaged, incomplete or of another kind."
+            ) from error
+        if not len(index.times):
+            why = "it is damaged from the first frame on" if index.damaged else "its video stream is empty"
+            raise InputError(f"'{self.path}' holds no frame that can be shown: {why}.")
+        return index
+
+    def _warn_of_damage(self) -> None:
+        if not self._index.damaged:
+            return
+        declared = f" of {self._index.declared}" if self._index.declared > len(self) else ""
+        warnings.warn(
+            f"'{self.path}' is damaged or incomplete: only its first {len(self)}{declared} frames can be used.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+    def _open(self) -> None:
+        self._container: av.container.InputContainer = av.open(str(self.path))
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        self._run: Iterator[tuple[int, av.VideoFrame]] = iter(())
+        self._next = len(self)  # the index that the present run yields next; past the end where there is no run
+
+    def _fetch(self, t: int) -> None:
+        """Decode frame `t` into the cache, going on from where the last call stopped if that is nearest."""
+        start = self._index.start_before(t)
+        if start <= self._next <= t and self._read_until(t):
+            return
+        while True:
+            self._start_run(start)
+            if self._read_until(t):
+                return
+            if start == 0:
+                raise InputError(
+                    f"Frame {t} of '{self.path}' cannot be decoded: the file is damaged there. "
+                    f"Cut the clip before that frame or encode it anew."
+                )
+            start = self._index.start_before(start - 1)
+
+    def _start_run(self, start: int) -> None:
+        """Set the decoder to the key frame at index `start`."""
+        if start == 0 or not self._index.seekable:
+            self._open()
+        else:
+            self._container.seek(int(self._index.times[start]), stream=self._stream, backward=True)
+        self._run = self._frames_from(start)
+        self._next = start
+
+    def _frames_from(self, start: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        """(index, frame) from `start` on; frames before it, which may lack their references, are left out."""
+        for count, frame in enumerate(decode(self._container, self._stream)):
+            index = self._index.position(frame.pts) if self._index.seekable else count
+            if index is not None and start <= index < len(self):
+                yield index, frame
+
+    def _read_until(self, t: int) -> bool:
+        """Decode up to frame `t`, caching the frames close before it; False if the decoder leaves `t` out."""
+        try:
+            for index, frame in self._run:
+                self._next = index + 1
+                if t - self._capacity < index <= t:
+                    self._keep(index, frame)
+                if index >= t:
+                    return index == t
+        except (CutOffError, av.error.FFmpegError):
+            pass
+        self._next = len(self)
+        return False
+
+    def _keep(self, index: int, frame: av.VideoFrame) -> None:
+        pixels = _upright(frame)
+        if self._size != (0, 0) and pixels.shape[:2] != self._size:
+            raise InputError(
+                f"Frame {index} of '{self.path}' is {pixels.shape[1]} x {pixels.shape[0]} pixels but the first is "
+                f"{self._size[1]} x {self._size[0]}; expected one size. Encode the clip anew."
+            )
+        self._cache[index] = pixels
+        self._cache.move_to_end(index)
+        while len(self._cache) > self._capacity:
+            self._cache.popitem(last=False)
+
+
+def _upright(frame: av.VideoFrame) -> Pixels:
+    """RGB pixels with the rotation of the display matrix (degrees counter-clockwise, multiples of 90) applied."""
+    pixels = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+    turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels

@@ -1,0 +1,271 @@
+"""Reading video files: exact random access, rotation, odd sizes, damage."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from ivos.errors import InputError
+from ivos.io.video import VideoFile, read_video
+from ivos.types import Frames
+
+
+def make_video(path, count=40, size=(48, 64), codec="libx264", gop=12, times=None, rotation=None, options=None, **mux):
+    """Write a clip: white top left, noise top right, and below a grey `level(t)` that tells the frames apart."""
+    noise = np.random.default_rng(0)
+    height, width = size
+    with av.open(str(path), "w", options=mux) as container:
+        stream = container.add_stream(codec, rate=25, options=options or {})
+        stream.width, stream.height = width, height
+        stream.pix_fmt = "yuv444p" if width % 2 or height % 2 else "yuv420p"
+        stream.codec_context.gop_size = gop
+        if times is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        if rotation is not None:
+            stream.set_display_rotation(rotation)
+        for t in range(count):
+            pixels = np.full((height, width, 3), level(t), dtype=np.uint8)
+            pixels[: height // 2] = noise.integers(0, 100, (height // 2, width, 1), dtype=np.uint8)
+            pixels[: height // 2, : width // 2] = 255
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            if times is not None:
+                frame.pts, frame.time_base = times[t], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def level(t):
+    """The grey value of frame t."""
+    return 10 + 5 * (t % 48)
+
+
+def shown(frames, t):
+    """The grey value that is read at frame t."""
+    height, width = frames.size
+    return int(frames[t][height // 2 :, width // 2 :].mean().round())
+
+
+def assert_exact(frames, order):
+    for t in order:
+        assert abs(shown(frames, t) - level(t)) <= 2, t
+
+
+ORDERS = {
+    "forward": range,
+    "backward": lambda n: reversed(range(n)),
+    "jumps": lambda n: np.random.default_rng(1).integers(0, n, 60).tolist(),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.mp4", "libx264", {"bf": "3"}),
+        ("open-gop.mp4", "libx264", {"bf": "3", "x264-params": "open-gop=1:scenecut=0"}),
+        ("refresh.mp4", "libx264", {"x264-params": "intra-refresh=1:scenecut=0"}),
+        ("hevc.mp4", "libx265", {"x265-params": "log-level=none:open-gop=1:bframes=3"}),
+        ("a.mkv", "libx264", {}),
+        ("a.ts", "libx264", {}),
+        ("a.avi", "mpeg4", {"bf": "2", "qmin": "1", "qmax": "2"}),
+        ("a.webm", "libvpx-vp9", {"cpu-used": "8", "deadline": "realtime"}),
+        ("hidden.webm", "libvpx", {"auto-alt-ref": "1", "lag-in-frames": "16"}),
+    ],
+)
+def test_access_is_exact_in_any_order(tmp_path, name, codec, options, order):
+    frames = read_video(make_video(tmp_path / name, codec=codec, options=options))
+    assert isinstance(frames, Frames)
+    assert len(frames) == 40
+    assert frames.size == (48, 64)
+    assert frames.fps == pytest.approx(25, abs=0.01)
+    assert_exact(frames, ORDERS[order](40))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_access_is_exact_when_the_cache_holds_three_frames(tmp_path, order):
+    path = make_video(tmp_path / "a.mp4", gop=20)
+    assert_exact(VideoFile(path, cache_bytes=3 * 48 * 64 * 3), ORDERS[order](40))
+
+
+def test_going_backward_decodes_a_group_of_pictures_once(tmp_path, monkeypatch):
+    frames = VideoFile(make_video(tmp_path / "a.mp4", gop=20, options={"bf": "0", "sc_threshold": "0"}))
+    runs = []
+    start = VideoFile._start_run
+    monkeypatch.setattr(VideoFile, "_start_run", lambda self, t: (runs.append(t), start(self, t))[1])
+    assert_exact(frames, reversed(range(40)))
+    assert runs == [20, 0]
+
+
+def test_variable_frame_rate(tmp_path):
+    times = np.cumsum(np.random.default_rng(0).integers(10, 90, 30)).tolist()
+    frames = read_video(make_video(tmp_path / "vfr.mp4", count=30, times=times))
+    assert len(frames) == 30
+    assert_exact(frames, [29, 0, 15, *range(30)])
+
+
+@pytest.mark.parametrize("rotation", [0, 90, -90, 180])
+def test_rotation_is_honoured(tmp_path, rotation):
+    frames = read_video(make_video(tmp_path / "r.mp4", count=3, rotation=rotation))
+    expected = np.zeros((48, 64), dtype=bool)
+    expected[:24, :32] = True
+    expected = np.rot90(expected, rotation // 90)  # the display matrix turns counter-clockwise
+    assert frames.size == expected.shape
+    assert frames[1].flags.c_contiguous
+    white = frames[1][..., 0] > 200
+    assert (white == expected).mean() > 0.9
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (33, 17)])
+def test_tiny_and_odd_sizes(tmp_path, size):
+    path = make_video(tmp_path / "odd.mkv", count=4, size=size, codec="ffv1")
+    frames = read_video(path)
+    assert frames.size == size
+    assert frames[3].shape == (*size, 3)
+    assert abs(shown(frames, 3) - level(3)) <= 2
+
+
+def test_one_frame(tmp_path):
+    frames = read_video(make_video(tmp_path / "one.mp4", count=1))
+    assert len(frames) == 1
+    assert_exact(frames, [0, 0, -1 + len(frames)])
+
+
+def test_indices(tmp_path):
+    frames = read_video(make_video(tmp_path / "a.mp4", count=5))
+    assert shown(frames, -1) == shown(frames, np.int64(4))
+    with pytest.raises(IndexError, match="0 to 4"):
+        frames[5]
+    with pytest.raises(IndexError):
+        frames[-6]
+    assert len(list(frames)) == 5
+
+
+def test_frames_are_copies(tmp_path):
+    frames = read_video(make_video(tmp_path / "a.mp4", count=2))
+    frames[0][:] = 0
+    assert frames[0].max() > 200
+
+
+def test_threads_read_the_right_frames(tmp_path):
+    frames = VideoFile(make_video(tmp_path / "a.mp4"), cache_bytes=0)
+    wrong = []
+
+    def read(seed):
+        for t in np.random.default_rng(seed).integers(0, 40, 20).tolist():
+            if abs(shown(frames, t) - level(t)) > 2:
+                wrong.append(t)
+
+    threads = [threading.Thread(target=read, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+@pytest.mark.parametrize("share", [0.4, 0.6, 0.8, 0.95])
+@pytest.mark.parametrize("options", [{"bf": "0"}, {"bf": "3"}])
+def test_truncated_mp4_uses_the_frames_up_to_the_damage(tmp_path, share, options):
+    path = make_video(tmp_path / "a.mp4", count=40, options=options, movflags="faststart")
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with pytest.warns(UserWarning, match="damaged or incomplete") as caught:
+        frames = read_video(path)
+    assert len(caught) == 1
+    assert 0 < len(frames) < 40
+    assert f"first {len(frames)} of 40 frames" in str(caught[0].message)
+    assert caught[0].filename == __file__
+    assert_exact(frames, reversed(range(len(frames))))
+    assert_exact(frames, range(len(frames)))
+
+
+def test_truncated_fragments(tmp_path):
+    path = make_video(tmp_path / "a.mp4", count=40, movflags="frag_keyframe+empty_moov")
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.7)])
+    with pytest.warns(UserWarning, match="damaged or incomplete"):
+        frames = read_video(path)
+    assert_exact(frames, range(len(frames)))
+
+
+def test_damage_in_the_middle_is_named(tmp_path):
+    path = make_video(tmp_path / "a.mp4", count=40, gop=10, options={"bf": "0"})
+    with av.open(str(path)) as container:
+        packet = next(p for i, p in enumerate(container.demux(video=0)) if i == 20)
+        start, length = packet.pos, packet.size
+    data = bytearray(path.read_bytes())
+    data[start : start + length] = bytes(length)
+    path.write_bytes(data)
+    frames = read_video(path)
+    assert_exact(frames, [19, 0, 35])
+    with pytest.raises(InputError, match=r"Frame 2. of .* cannot be decoded"):
+        for t in range(20, 30):
+            frames[t]
+    assert_exact(frames, [5, 39])
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(InputError, match="There is no file or folder"):
+        read_video(tmp_path / "none.mp4")
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all" * 100, b"\x00\x00\x00\x18ftypisom\x00\x00\x00\x00"])
+def test_unreadable_file(tmp_path, content):
+    path = tmp_path / "bad.mp4"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read as a video"):
+        read_video(path)
+
+
+def test_cut_before_its_index(tmp_path):
+    path = make_video(tmp_path / "a.mp4")
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(InputError, match=r"cannot be read as a video .*incomplete"):
+        read_video(path)
+
+
+def test_sound_only(tmp_path):
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 44100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(InputError, match="no video stream"):
+        read_video(path)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("empty.mkv", "ffv1"), ("empty.mp4", "libx264"), ("empty.avi", "ffv1")])
+def test_video_stream_without_frames(tmp_path, name, codec):
+    path = tmp_path / name
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width = stream.height = 16
+        stream.pix_fmt = "yuv420p"
+        container.start_encoding()
+    with pytest.raises(InputError, match=r"holds no frame|no video stream"):
+        read_video(path)
+
+
+def test_whole_file_gives_no_warning(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_video(make_video(tmp_path / "a.mp4"))
+
+
+def test_memory_stays_within_the_budget(tmp_path):
+    frames = VideoFile(make_video(tmp_path / "a.mp4"), cache_bytes=5 * 48 * 64 * 3)
+    for t in range(40):
+        frames[t]
+    assert sum(pixels.nbytes for pixels in frames._cache.values()) <= 5 * 48 * 64 * 3
+
+
+def test_text_paths_and_path_objects(tmp_path):
+    path = make_video(tmp_path / "a.mp4", count=2)
+    assert len(read_video(str(path))) == len(read_video(Path(path))) == 2

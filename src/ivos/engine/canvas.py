@@ -1,0 +1,99 @@
+"""Between the user's frames and the networks: resize, pad, and the way back from logits to full-size masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from ivos.core.fusion import fuse
+from ivos.core.geometry import pad_to_multiple, unpad, upsample_logits, working_size
+from ivos.errors import InputError
+from ivos.model.config import ModelConfig
+from ivos.types import LabelMask, Pixels
+
+STRIDE = 4
+"""Pixels of the padded frame a logit cell."""
+
+
+class Canvas:
+    """The working geometry of one clip: full size -> working size (short side limited) -> padded size.
+
+    Args:
+        size: (height, width) of the clip's frames.
+        resolution: The short side's limit in pixels; None works at full size.
+        config: How the networks want their frames padded and their maps resized.
+        device: Where the networks live.
+    """
+
+    def __init__(self, size: tuple[int, int], resolution: int | None, config: ModelConfig, device: torch.device):
+        """Work out the sizes."""
+        self.size = size
+        self.working = size if resolution is None else working_size(size, resolution)
+        self._config = config
+        self._device = device
+        blank, self._padding = pad_to_multiple(
+            torch.zeros(1, 1, *self.working), config.pad_multiple, mode=config.pad_mode, always=config.always_pad
+        )
+        height, width = blank.shape[-2:]
+        self.padded = (height, width)
+        self.cells = (height // STRIDE, width // STRIDE)
+
+    def image(self, pixels: Pixels, t: int) -> Tensor:
+        """The networks' input for a frame: RGB in [0, 1], shape (1, 3, *padded).
+
+        Args:
+            pixels: The frame, shape (*size, 3), uint8.
+            t: Its index, for the error message.
+
+        Raises:
+            InputError: The frame is not uint8 RGB of the clip's size.
+        """
+        if pixels.shape != (*self.size, 3) or pixels.dtype != np.uint8:
+            raise InputError(
+                f"Frame {t} has shape {pixels.shape} and type {pixels.dtype}; expected {(*self.size, 3)} and uint8 "
+                "like the rest of the clip."
+            )
+        image = torch.tensor(pixels, device=self._device).permute(2, 0, 1)[None].float() / 255  # (1, 3, H, W)
+        if self.working != self.size:
+            image = F.interpolate(image, self.working, mode="bilinear", align_corners=False, antialias=True)
+        config = self._config
+        return pad_to_multiple(image, config.pad_multiple, mode=config.pad_mode, always=config.always_pad)[0]
+
+    def maps(self, maps: NDArray[np.float32]) -> Tensor:
+        """Maps of K objects at working size (K, *working) as network input (K, 1, *padded), zero in the border."""
+        config = self._config
+        on_device = torch.from_numpy(maps)[:, None].to(self._device)
+        return pad_to_multiple(on_device, config.pad_multiple, mode="constant", always=config.always_pad)[0]
+
+    def padded_probability(self, logits: NDArray[np.float16]) -> Tensor:
+        """The probability over the padded frame, shape (K, 1, *padded), from logits (K, *cells)."""
+        cells = torch.from_numpy(logits)[:, None].to(self._device).float()
+        return upsample_logits(cells, self.padded, align_corners=self._config.align_corners).sigmoid()
+
+    def working_probability(self, logits: NDArray[np.float16]) -> NDArray[np.float32]:
+        """The probability over the working frame, shape (K, *working), from logits (K, *cells)."""
+        return unpad(self.padded_probability(logits), self._padding)[:, 0].cpu().numpy()
+
+    def probability(self, logits: NDArray[np.float16]) -> NDArray[np.float32]:
+        """The probability at full size, shape (K, *size), from logits (K, *cells)."""
+        return self._full_probability(logits).cpu().numpy()
+
+    def label_mask(self, logits: NDArray[np.float16]) -> LabelMask:
+        """The label mask at full size, shape `size`, from logits (K, *cells)."""
+        return fuse(self._full_probability(logits), self._config.fusion_threshold).cpu().numpy()
+
+    def cell_mask(self, logits: NDArray[np.float16]) -> LabelMask:
+        """The label mask at stride 4 of the padded frame, shape `cells`, from logits (K, *cells)."""
+        probability = torch.from_numpy(logits).float().sigmoid()
+        return fuse(probability, self._config.fusion_threshold).numpy()
+
+    def _full_probability(self, logits: NDArray[np.float16]) -> Tensor:
+        aligned = self._config.align_corners
+        cells = torch.from_numpy(logits)[:, None].to(self._device).float()
+        full = unpad(upsample_logits(cells, self.padded, align_corners=aligned), self._padding)
+        if self.working != self.size:
+            full = upsample_logits(full, self.size, align_corners=False)  # as the image was shrunk
+        return full[:, 0].sigmoid()

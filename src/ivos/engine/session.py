@@ -1,0 +1,266 @@
+"""The one mutable object: a session over a clip, whose history is a list of immutable states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivos.core.confidence import Trust, motion, trust, worst_frame
+from ivos.engine.canvas import Canvas
+from ivos.engine.history import History
+from ivos.engine.masks import Masks
+from ivos.engine.rounds import Direction, Pass, plan, propagation
+from ivos.engine.segmenter import ClipSegmenter
+from ivos.engine.state import State
+from ivos.errors import InputError, SessionOrderError
+from ivos.model.networks import Networks
+from ivos.types import MAX_OBJECTS, Annotation, Frames, LabelMask, Scribble
+
+CACHE_BYTES = 512 << 20
+
+
+class Session:
+    """Cuts K objects out of one clip: annotate a frame, propagate, correct the worst frame, propagate again.
+
+    Memory stays within the feature cache's budget plus the results, whatever the clip's length. Not thread-safe.
+
+    Args:
+        model: The networks, from `ivos.load_model`.
+        frames: The clip, from `ivos.read_video`.
+        num_objects: K, 1..254.
+        resolution: The networks see frames whose short side is at most this many pixels; None: full size.
+        cache_bytes: Memory for the features of frames; beyond it they are encoded again when needed.
+
+    Raises:
+        InputError: The clip has no frames, or an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        model: Networks,
+        frames: Frames,
+        num_objects: int = 1,
+        *,
+        resolution: int | None = 480,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        """Check the arguments; nothing is decoded yet."""
+        if len(frames) == 0:
+            raise InputError("The clip has no frames; expected at least one.")
+        if num_objects not in range(1, MAX_OBJECTS + 1):
+            raise InputError(f"A session cannot have {num_objects} objects; expected an integer in 1..{MAX_OBJECTS}.")
+        if resolution is not None and resolution < 1:
+            raise InputError(
+                f"The resolution is {resolution}; expected the short side in pixels, or None for full size."
+            )
+        if cache_bytes < 0:
+            raise InputError(f"The feature cache has {cache_bytes} bytes; expected 0 or more.")
+        self.model = model
+        self.frames = frames
+        self.num_objects = num_objects
+        self.num_frames = len(frames)
+        self.resolution = resolution
+        self._canvas = Canvas(frames.size, resolution, model.config, model.device)
+        self._segmenter = ClipSegmenter(model, frames, num_objects, self._canvas, cache_bytes)
+        self._history = History(State(results=(None,) * self.num_frames))
+
+    def annotate(self, frame: int, scribbles: Iterable[Scribble]) -> LabelMask:
+        """A-Net's mask of one frame, at once; call again to refine it: the strokes of a round add up.
+
+        Several frames may be annotated before one `propagate`. The masks of the session change only by `propagate`.
+
+        Args:
+            frame: 0-based index.
+            scribbles: New strokes on that frame, at least one.
+
+        Returns:
+            The frame's label mask as it will be, shape (H, W), uint8.
+
+        Raises:
+            InputError: There is no such frame or object, or no stroke.
+        """
+        annotation = Annotation(frame, scribbles)
+        self._check_frame(annotation.frame)
+        for scribble in annotation.scribbles:
+            if scribble.object_id > self.num_objects:
+                raise InputError(
+                    f"A scribble is for object {scribble.object_id}; this session has objects 1..{self.num_objects} "
+                    "(0 is background)."
+                )
+        state = self._history.state
+        waiting = state.pending.get(annotation.frame)
+        strokes = (*(waiting.scribbles if waiting else ()), *annotation.scribbles)
+        pending = self._segmenter.annotate(state, annotation.frame, strokes)
+        self._history.advance(state.annotated(annotation.frame, pending))
+        return self._canvas.label_mask(pending.result.logits)
+
+    def propagate(
+        self, *, direction: Direction = "both", within: range | None = None
+    ) -> Iterator[tuple[int, LabelMask]]:
+        """The masks of one round, frame by frame, as T-Net carries the annotations to the other frames.
+
+        The round counts when the iterator is exhausted. Broken off before, at whatever frame, it leaves the session
+        as it was, the annotations still pending. Without a new annotation the newest round's frames are propagated
+        again (in the other direction, say). Other annotated frames never change.
+
+        Args:
+            direction: "both", "forward" or "backward" in time.
+            within: Only frames in this range may change; it must contain the frames annotated for this round.
+
+        Yields:
+            (t, label mask (H, W) uint8): annotated frames first, then outwards; a frame between two frames that were
+            annotated for the same round comes twice, the second mask counts.
+
+        Raises:
+            SessionOrderError: Nothing was annotated yet; or, on a later step, the session was changed meanwhile.
+            InputError: The direction is unknown, or the range does not fit.
+        """
+        state = self._history.state
+        return self._round(state, self._plan(state, direction, within))
+
+    def itinerary(self, *, direction: Direction = "both", within: range | None = None) -> list[int]:
+        """The frames that `propagate` with the same arguments would yield, in that order; same errors."""
+        state = self._history.state
+        runs = self._plan(state, direction, within)
+        return [*state.pending, *(t for run in runs for t in run.targets)]
+
+    def undo(self) -> None:
+        """Go back one step: the newest `annotate` if it is pending, else the whole newest round.
+
+        Raises:
+            SessionOrderError: There is nothing to undo.
+        """
+        self._history.undo()
+
+    def redo(self) -> None:
+        """Take the newest `undo` back.
+
+        Raises:
+            SessionOrderError: There is nothing to redo.
+        """
+        self._history.redo()
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether `undo` has a step to go back to."""
+        return self._history.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether `redo` has a step to take again."""
+        return self._history.can_redo
+
+    @property
+    def masks(self) -> Masks:
+        """The label masks of all frames after the newest round, made when they are looked at."""
+        return Masks(self.mask, self.num_frames)
+
+    def mask(self, t: int) -> LabelMask:
+        """The label mask of frame t after the newest round, shape (H, W) uint8; 0 where no round has arrived.
+
+        Raises:
+            InputError: There is no such frame.
+        """
+        self._check_frame(t)
+        result = self._history.state.results[t]
+        return np.zeros(self.frames.size, np.uint8) if result is None else self._canvas.label_mask(result.logits)
+
+    def probability(self, t: int) -> NDArray[np.float32]:
+        """The probability of every object in frame t, shape (K, H, W) in [0, 1]; 0 where no round has arrived.
+
+        Raises:
+            InputError: There is no such frame.
+        """
+        self._check_frame(t)
+        result = self._history.state.results[t]
+        if result is None:
+            return np.zeros((self.num_objects, *self.frames.size), np.float32)
+        return self._canvas.probability(result.logits)
+
+    def preview(self, t: int) -> LabelMask:
+        """The label mask of frame t as its pending annotation will make it, else as in `mask`."""
+        self._check_frame(t)
+        pending = self._history.state.pending.get(t)
+        return self.mask(t) if pending is None else self._canvas.label_mask(pending.result.logits)
+
+    @property
+    def rounds(self) -> tuple[tuple[Annotation, ...], ...]:
+        """The annotations of each finished round, oldest first."""
+        return self._history.state.rounds
+
+    @property
+    def pending(self) -> tuple[Annotation, ...]:
+        """The annotations that wait for `propagate`, in the order of their first stroke."""
+        return tuple(Annotation(t, waiting.scribbles) for t, waiting in self._history.state.pending.items())
+
+    def confidence(self) -> NDArray[np.float64]:
+        """How sure the networks are of each frame, shape (T,), in [0, 1]; NaN where no round has arrived."""
+        results = self._history.state.results
+        return np.array([np.nan if result is None else result.confidence for result in results])
+
+    def trust(self) -> Trust:
+        """How far each frame can be trusted, and why not: confidence, jumps of area and of place."""
+        state = self._history.state
+        blank = np.zeros(self._canvas.cells, np.uint8)
+        masks = (blank if result is None else self._canvas.cell_mask(result.logits) for result in state.results)
+        return trust(self.confidence(), *motion(masks, self.num_objects))
+
+    def worst_frame(self) -> int:
+        """The frame most worth correcting: the least trusted one; annotated frames only if there is no other.
+
+        Raises:
+            SessionOrderError: No round has arrived anywhere yet.
+        """
+        state = self._history.state
+        if all(result is None for result in state.results):
+            raise SessionOrderError("No frame has a result yet; annotate a frame and propagate before `worst_frame`.")
+        return worst_frame(self.trust().values, exclude=state.object_features.keys())
+
+    def save(self, path: str | Path) -> None:
+        """Write the session to a file that `ivos.open_session` reads: strokes, rounds, masks, undo and redo.
+
+        Raises:
+            OutputError: The file cannot be written; an older file of that name is left as it was.
+        """
+        write_session(self, Path(path))
+
+    def _plan(self, state: State, direction: Direction, within: range | None) -> list[Pass]:
+        if direction not in get_args(Direction):
+            raise InputError(f"The direction is {direction!r}; expected one of {', '.join(get_args(Direction))}.")
+        if not state.sources:
+            raise SessionOrderError("Nothing was annotated yet; call `annotate` with scribbles before `propagate`.")
+        clip = range(self.num_frames)
+        if within is None:
+            within = clip
+        if within.step != 1 or not within or within[0] not in clip or within[-1] not in clip:
+            raise InputError(f"Cannot propagate within {within}; expected frames of {clip} without gaps.")
+        for t in state.sources:
+            if t not in within:
+                raise InputError(f"Cannot propagate within {within}: frame {t} was annotated outside. Widen the range.")
+        return plan(state, direction, within, self.model.config.reach)
+
+    def _round(self, state: State, runs: list[Pass]) -> Iterator[tuple[int, LabelMask]]:
+        results = list(state.results)
+        self._check_unchanged(state)
+        with closing(propagation(self._segmenter, state, runs)) as steps:
+            for t, result in steps:
+                results[t] = result
+                yield t, self._canvas.label_mask(result.logits)
+                self._check_unchanged(state)
+        self._history.advance(state.propagated(results))
+
+    def _check_unchanged(self, state: State) -> None:
+        if self._history.state is not state:
+            raise SessionOrderError(
+                "The session was changed (annotate, undo, redo or another round) while this round was running; "
+                "the round is dropped. Call `propagate` again."
+            )
+
+    def _check_frame(self, t: int) -> None:
+        if not 0 <= t < self.num_frames:
+            raise InputError(f"There is no frame {t}; the clip has frames 0..{self.num_frames - 1}.")

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ivos.core.fusion import fuse
+from ivos.errors import InputError
+
+PROBABILITIES = hnp.arrays(
+    np.float32,
+    hnp.array_shapes(min_dims=3, max_dims=3, max_side=5),
+    elements=st.sampled_from([0.0, 0.3, 0.79, 0.8, 0.81, 0.9, 1.0]),
+)
+
+
+def slow(probability, threshold):
+    result = np.zeros(probability.shape[1:], np.uint8)
+    for y, x in np.ndindex(result.shape):
+        best = 0.0
+        for k, value in enumerate(probability[:, y, x]):
+            if value >= np.float32(threshold) and value > best:
+                best, result[y, x] = value, k + 1
+    return result
+
+
+@given(PROBABILITIES, st.sampled_from([0.0, 0.3, 0.8, 1.0]))
+def test_fuse_is_threshold_then_arg_max(probability, threshold):
+    mask = fuse(torch.from_numpy(probability), threshold)
+    assert mask.dtype == torch.uint8
+    assert np.array_equal(mask.numpy(), slow(probability, threshold))
+
+
+@given(PROBABILITIES)
+def test_one_object_alone_is_where_it_reaches_the_threshold(probability):
+    for k in range(len(probability)):
+        alone = fuse(torch.from_numpy(probability[k : k + 1]))
+        assert np.array_equal(alone.numpy() == 1, probability[k] >= np.float32(0.8))
+
+
+def test_edges():
+    assert fuse(torch.zeros(0, 2, 3)).tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert fuse(torch.full((2, 1, 1), float("nan"))).tolist() == [[0]]
+    assert fuse(torch.full((2, 1, 1), 0.9)).tolist() == [[1]]
+    assert fuse(torch.full((254, 1, 1), 0.9, dtype=torch.bfloat16)).tolist() == [[1]]
+    last = torch.zeros(254, 1, 1)
+    last[-1] = 1
+    assert fuse(last).tolist() == [[254]]
+
+
+@pytest.mark.parametrize(
+    ("shape", "threshold"), [((2, 2), 0.8), ((255, 1, 1), 0.8), ((1, 2, 2), 1.5), ((1, 2, 2), float("nan"))]
+)
+def test_bad_input_is_refused(shape, threshold):
+    with pytest.raises(InputError):
+        fuse(torch.zeros(shape), threshold)

@@ -1,0 +1,30 @@
+# One command per need; `make setup` runs by itself when pyproject.toml or constraints.txt changed.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench docs
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+setup: $(VENV)/installed  ## a virtual environment with everything that development needs
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: setup  ## cut the rabbit out of the bundled clip; the pictures land in out/demo
+	$(BIN)/ivos demo
+
+test: setup  ## the tests
+	$(BIN)/pytest
+
+check: setup  ## lint, format, types, layers
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup  ## measure this machine, store it under benchmarks/results/, renew the README's table
+	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py --readme

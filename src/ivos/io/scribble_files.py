@@ -83,14 +83,15 @@ def write_scribbles(path: str | Path, scribbles: ScribbleFile) -> None:
     for annotation in scribbles.annotations:
         strokes = frames[annotation.frame]
         first = len(strokes)
-        strokes += [_stroke_to_json(scribble) for scribble in annotation.scribbles]
+        strokes += [stroke_to_json(scribble) for scribble in annotation.scribbles]
         rounds.append({"frame": annotation.frame, "strokes": list(range(first, len(strokes)))})
     content = {"sequence": scribbles.sequence, "scribbles": frames, "rounds": rounds}
     with atomic_write(path) as file:
         file.write(json.dumps(content).encode())
 
 
-def _stroke_to_json(scribble: Scribble) -> dict[str, Any]:
+def stroke_to_json(scribble: Scribble) -> dict[str, Any]:
+    """A stroke as the JSON object that scribble files hold."""
     return {
         "path": [list(point) for point in scribble.path],
         "object_id": scribble.object_id,
@@ -99,22 +100,16 @@ def _stroke_to_json(scribble: Scribble) -> dict[str, Any]:
     }
 
 
-def _parse(content: object) -> ScribbleFile:
-    if not isinstance(content, dict) or not isinstance(content.get("scribbles"), list):
-        raise InputError("Expected an object with the key 'scribbles', a list with one list of strokes a frame.")
-    sequence = content.get("sequence", "")
-    if not isinstance(sequence, str):
-        raise InputError(f"Its 'sequence' is {sequence!r}; expected a name.")
-    frames = []
-    for t, strokes in enumerate(content["scribbles"]):
-        if not isinstance(strokes, list):
-            raise InputError(f"Its entry for frame {t} is {strokes!r}; expected a list of strokes.")
-        frames.append([_parse_stroke(stroke, f"Stroke {i} of frame {t}") for i, stroke in enumerate(strokes)])
-    rounds = _rounds_by_time(frames) if "rounds" not in content else _rounds_by_key(content["rounds"], frames)
-    return ScribbleFile(sequence, len(frames), tuple(rounds))
+def stroke_from_json(stroke: object, where: str) -> Scribble:
+    """The stroke in a JSON object.
 
+    Args:
+        stroke: Parsed JSON.
+        where: Begins the error's sentence, such as `Stroke 2 of frame 7`.
 
-def _parse_stroke(stroke: object, where: str) -> Scribble:
+    Raises:
+        InputError: It is not usable.
+    """
     if not isinstance(stroke, dict) or not {"path", "object_id"} <= stroke.keys():
         raise InputError(f"{where} is no object with the keys 'path' and 'object_id'.")
     path, times = stroke["path"], [stroke.get("start_time", 0), stroke.get("end_time", 0)]
@@ -127,6 +122,21 @@ def _parse_stroke(stroke: object, where: str) -> Scribble:
         return Scribble(stroke["object_id"], path, float(times[0]), float(times[1]))
     except (InputError, OverflowError) as error:
         raise InputError(f"{where}: {error}") from error
+
+
+def _parse(content: object) -> ScribbleFile:
+    if not isinstance(content, dict) or not isinstance(content.get("scribbles"), list):
+        raise InputError("Expected an object with the key 'scribbles', a list with one list of strokes a frame.")
+    sequence = content.get("sequence", "")
+    if not isinstance(sequence, str):
+        raise InputError(f"Its 'sequence' is {sequence!r}; expected a name.")
+    frames = []
+    for t, strokes in enumerate(content["scribbles"]):
+        if not isinstance(strokes, list):
+            raise InputError(f"Its entry for frame {t} is {strokes!r}; expected a list of strokes.")
+        frames.append([stroke_from_json(stroke, f"Stroke {i} of frame {t}") for i, stroke in enumerate(strokes)])
+    rounds = _rounds_by_time(frames) if "rounds" not in content else _rounds_by_key(content["rounds"], frames)
+    return ScribbleFile(sequence, len(frames), tuple(rounds))
 
 
 def _rounds_by_time(frames: list[list[Scribble]]) -> list[Annotation]:

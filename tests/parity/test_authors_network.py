@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from ivos.core.geometry import upsample_logits
 from ivos.model.authors import convert
 from ivos.model.config import PRESETS
+from ivos.model.networks import FeaturePyramid
 from ivos.model.paper_net import PaperATNet
 from ivos.model.se_resnet import MEAN, STD
 
@@ -24,7 +25,7 @@ TOLERANCE = 1e-4  # of the largest recorded value; 1e-6 is measured
 
 def formula(name, shape):
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little")
-    random = np.random.RandomState(seed)  # noqa: NPY002  the recorded run used this generator
+    random = np.random.RandomState(seed)  # the generator of the recorded run
     if name.endswith("num_batches_tracked"):
         return torch.tensor(0)
     if name.endswith("running_var"):
@@ -151,3 +152,41 @@ def test_each_object_and_annotated_frame_counts_for_itself(net, target, annotate
         three = [memory(annotated)[n] for n in (0, 1, 1)]
         singles = [net.transfer_net.global_transfer(target, [frame]) for frame in three]
         assert_close(net.transfer_net.global_transfer(target, three), torch.stack(singles).mean(0))
+
+
+def test_features_given_for_each_object_equal_shared_ones(net, target, annotated):
+    """Training gives every object a frame of its own; the engine shares one."""
+    previous, result = annotated[0]
+    with torch.inference_mode():
+        probability = result.logits.sigmoid()
+        shared = net.transfer(target, memory(annotated), previous, probability)
+        own = [(twice(features), object_features) for features, object_features in memory(annotated)]
+        assert_close(net.transfer(twice(target), own, twice(previous), probability), shared)
+
+
+def twice(features):
+    return FeaturePyramid(*(level.expand(2, -1, -1, -1) for level in (features.s4, features.s8, features.s16)))
+
+
+def test_features_depend_on_nothing_but_the_frame(net, golden):
+    images = torch.cat([image(golden, "anet_rgb_0"), image(golden, "target_rgb")])
+    with torch.inference_mode():
+        assert_close(net.encode_image(images).s16[1:, ::64], golden["r5_sub"])
+
+
+def test_bf16_takes_and_gives_float32(net, golden):
+    exact = net.state_dict().items()
+    with torch.device("meta"):
+        net = PaperATNet(PRESETS["authors"]).eval()
+    net.load_state_dict({name: t.bfloat16() if t.is_floating_point() else t for name, t in exact}, assign=True)
+    pixels = image(golden, "anet_rgb_0")
+    with torch.inference_mode():
+        features = net.encode_image(pixels)
+        result = net.annotate(pixels, features, *golden["anet_maps_0"].split(1, dim=1))
+        again = [(features, result.object_features.float())]
+        logits = net.transfer(features, again, features, result.logits.sigmoid())
+    assert features.s16.dtype == torch.bfloat16
+    assert result.logits.dtype == logits.dtype == torch.float32
+    recorded = golden["anet_logits_0"]
+    assert (full_size(result.logits) - recorded).abs().max() < 0.05 * recorded.abs().max()
+    assert logits.isfinite().all()

@@ -124,13 +124,19 @@ def read_checkpoint(path: str | Path) -> PaperATNet:
             f"{path} cannot be read as a checkpoint of tensors; it is damaged, or holds code that is not run."
             " Download ATNet-checkpoint.pth again."
         ) from error
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not _is_state_dict(state):
         raise WeightsError(f"{path} is not a plain state dict of tensors; use the released ATNet-checkpoint.pth.")
     ours = convert(state)
-    broken = [key for key, tensor in ours.items() if not tensor.isfinite().all()]
-    if broken:
-        raise WeightsError(f"{path} has values that are not finite, in {broken[0]}; download the file again.")
+    broken = next((key for key, tensor in ours.items() if not torch.stack(tensor.aminmax()).isfinite().all()), None)
+    if broken is not None:
+        raise WeightsError(f"{path} has values that are not finite, in {broken}; download the file again.")
     with torch.device("meta"):
         net = PaperATNet(PRESETS["authors"])
     net.load_state_dict(ours, assign=True)
     return net.eval()
+
+
+def _is_state_dict(content: object) -> bool:
+    return isinstance(content, Mapping) and all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
+    )

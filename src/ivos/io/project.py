@@ -2,6 +2,7 @@
 
 The file is a zip archive with `project.json` and one `arrays/N.npy` for each array. States share the arrays and
 annotations that they have in common, in memory as well as in the file, so that a long history costs little.
+Arrays are stored as they are: half-precision logits shrink by a tenth at twenty times the writing time.
 """
 
 from __future__ import annotations
@@ -74,11 +75,8 @@ def save_project(path: str | Path, project: ProjectData) -> None:
     """
     arrays, annotations = _Table(), _Table()
     content = _to_json(project, arrays, annotations)
-    with (
-        atomic_write(path, durable=True) as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-    ):
-        archive.writestr("project.json", json.dumps(content))
+    with atomic_write(path, durable=True) as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("project.json", json.dumps(content), zipfile.ZIP_DEFLATED)
         for number, array in enumerate(arrays.things):
             with archive.open(f"arrays/{number}.npy", "w") as entry:
                 np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)

@@ -108,7 +108,7 @@ class VideoFile:
 
     def _make_index(self) -> VideoIndex:
         try:
-            index = index_video(str(self.path))
+            index = index_video(str(self.path.resolve()))
         except IndexError:
             raise InputError(f"'{self.path}' has no video stream; expected a video or a folder of images.") from None
         except av.error.EOFError as error:
@@ -135,7 +135,7 @@ class VideoFile:
         )
 
     def _open(self) -> None:
-        self._container: av.container.InputContainer = av.open(str(self.path))
+        self._container: av.container.InputContainer = av.open(str(self.path.resolve()))
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         self._run: Iterator[tuple[int, av.VideoFrame]] = iter(())

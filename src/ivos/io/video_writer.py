@@ -1,0 +1,71 @@
+"""Writing mp4 videos, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.container
+import numpy as np
+
+from ivos.errors import InputError, OutputError
+from ivos.io.atomic import atomic_write
+from ivos.types import Pixels
+
+_CRF = "18"
+_BT709 = 1
+_LIMITED_RANGE = 1
+
+
+def write_video(path: str | Path, frames: Iterable[Pixels], *, fps: float) -> None:
+    """Write frames as an mp4 (H.264, yuv420p, BT.709) that any player shows, whole or not at all.
+
+    The codec wants even sizes: an odd width or height grows by one repeated column or row.
+
+    Args:
+        path: The file to write.
+        frames: At least one frame, (H, W, 3) uint8 RGB, all of one size; consumed one by one.
+        fps: Frames per second, more than 0.
+
+    Raises:
+        InputError: There is no frame, or one of another shape or type; or the rate is not positive.
+        OutputError: The file cannot be written.
+    """
+    if not 0 < fps < float("inf"):
+        raise InputError(f"A video cannot have {fps} frames per second; expected a number above 0.")
+    with atomic_write(path) as file:
+        try:
+            # By its path: FFmpeg then reports a full disk itself, without Python tracebacks on the error stream.
+            name = str(Path(file.name).resolve())
+            with av.open(name, "w", format="mp4", options={"movflags": "faststart"}) as container:
+                _encode(container, frames, fps)
+        except av.error.FFmpegError as error:
+            if isinstance(error, OSError):
+                raise
+            raise OutputError(f"'{path}' was not written: the video encoder failed ({error}).") from error
+
+
+def _encode(container: av.container.OutputContainer, frames: Iterable[Pixels], fps: float) -> None:
+    stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1_000_000))
+    stream.pix_fmt = "yuv420p"
+    stream.options = {"crf": _CRF, "preset": "veryfast"}
+    context = stream.codec_context
+    context.colorspace = context.color_primaries = context.color_trc = _BT709
+    context.color_range = _LIMITED_RANGE
+    shape: tuple[int, ...] | None = None
+    for number, pixels in enumerate(frames):
+        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or not pixels.size:
+            raise InputError(f"Frame {number} is {pixels.shape} {pixels.dtype}; expected (H, W, 3) uint8 RGB.")
+        if shape is None:
+            shape = pixels.shape
+            stream.height, stream.width = shape[0] + shape[0] % 2, shape[1] + shape[1] % 2
+        if pixels.shape != shape:
+            raise InputError(f"Frame {number} has shape {pixels.shape}, the first has {shape}; expected one size.")
+        even = np.pad(pixels, ((0, shape[0] % 2), (0, shape[1] % 2), (0, 0)), mode="edge")
+        frame = av.VideoFrame.from_ndarray(even, format="rgb24")
+        container.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace="ITU709")))
+    if shape is None:
+        raise InputError("There is no frame to write; expected at least one.")
+    container.mux(stream.encode(None))

@@ -1,0 +1,221 @@
+"""Results as files."""
+
+from __future__ import annotations
+
+import errno
+import resource
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from ivos.errors import InputError, OutputError
+from ivos.io import video_writer
+from ivos.io.exports import export, sheet_frames, write_contact_sheet, write_masks, write_overlay
+from ivos.io.images import ArrayFrames
+from ivos.io.masks import davis_palette, read_mask
+from ivos.io.overlay import SheetCell, contact_sheet, contour, draw_scribbles, overlay
+from ivos.io.video import read_video
+from ivos.io.video_writer import write_video
+from ivos.types import Annotation, Scribble
+
+
+def clip(count=4, size=(32, 48), fps=10.0):
+    pixels = np.full((count, *size, 3), 100, dtype=np.uint8)
+    masks = np.zeros((count, *size), dtype=np.uint8)
+    masks[:, size[0] // 4 :, size[1] // 4 :] = 1
+    masks[:, size[0] // 2 :, size[1] // 2 :] = 2
+    return SimpleNamespace(frames=ArrayFrames(pixels, fps=fps), masks=list(masks))
+
+
+def test_palette_pngs(tmp_path):
+    result = clip()
+    paths = export(result, tmp_path / "new" / "out")
+    assert [path.name for path in paths] == ["00000.png", "00001.png", "00002.png", "00003.png"]
+    assert sorted((tmp_path / "new" / "out").iterdir()) == paths
+    assert np.array_equal(read_mask(paths[2]), result.masks[2])
+
+
+@pytest.mark.parametrize("size", [(32, 48), (33, 47), (1, 1), (1, 9)])
+@pytest.mark.parametrize("fps", [10.0, 30000 / 1001, 0.5, 1000.0])
+def test_overlay_video_of_any_size_and_rate(tmp_path, size, fps):
+    (path,) = export(clip(size=size, fps=fps), tmp_path, format="overlay")
+    assert path == tmp_path / "overlay.mp4"
+    frames = read_video(path)
+    assert len(frames) == 4
+    assert frames.size == (size[0] + size[0] % 2, size[1] + size[1] % 2)
+    assert frames.fps == pytest.approx(fps, rel=1e-4)
+    assert [p.name for p in tmp_path.iterdir()] == ["overlay.mp4"]
+
+
+def test_overlay_video_shows_the_tint_and_plays_anywhere(tmp_path):
+    result = clip(size=(64, 64))
+    path = write_overlay(tmp_path / "a.mp4", result.frames, result.masks)
+    frame = read_video(path)[3].astype(int)
+    np.testing.assert_allclose(frame[4, 4], [100, 100, 100], atol=3)
+    np.testing.assert_allclose(frame[24, 24], [114, 50, 50], atol=6)
+    np.testing.assert_allclose(frame[48, 48], [50, 114, 50], atol=6)
+    with av.open(str(path)) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
+    data = path.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_overlay_picture():
+    frame = np.full((8, 8, 3), 100, dtype=np.uint8)
+    mask = np.zeros((8, 8), dtype=np.uint8)
+    mask[2:7, 2:7] = 1
+    mask[0, 0] = 255
+    picture = overlay(frame, mask)
+    assert picture[4, 4].tolist() == [114, 50, 50]
+    assert picture[2, 4].tolist() == [255, 255, 255]
+    assert picture[0, 0].tolist() == picture[1, 4].tolist() == [100, 100, 100]
+    assert contour(mask == 1).sum() == 16
+    assert frame.min() == frame.max() == 100
+    empty = overlay(frame, np.zeros((8, 8), dtype=np.uint8))
+    assert np.array_equal(empty, frame)
+    assert empty is not frame
+    with pytest.raises(InputError, match="does not fit"):
+        overlay(frame, mask[:4])
+
+
+def test_strokes_are_seen_in_their_colour():
+    picture = np.full((100, 200, 3), 90, dtype=np.uint8)
+    drawn = draw_scribbles(picture, [Scribble(2, [(0.1, 0.5), (0.9, 0.5)]), Scribble(0, [(0.5, 0.1)])])
+    assert drawn[50, 100].tolist() == [0, 255, 0]
+    assert drawn[10, 100].tolist() == [255, 40, 40]
+    assert np.array_equal(picture, np.full_like(picture, 90))
+    assert draw_scribbles(picture[:1, :1], [Scribble(1, [(1, 1)])]).shape == (1, 1, 3)
+    assert len({tuple(draw_scribbles(picture, [Scribble(k, [(0.5, 0.5)])])[50, 100]) for k in range(1, 8)}) == 7
+
+
+def test_contact_sheet_file(tmp_path):
+    result = clip(count=30, size=(48, 64))
+    annotations = [Annotation(13, [Scribble(1, [(0.5, 0.5), (0.9, 0.9)])]), Annotation(13, [Scribble(0, [(0.1, 0.1)])])]
+    path = write_contact_sheet(tmp_path / "new" / "sheet.png", result, annotations)
+    with Image.open(path) as image:
+        assert image.mode == "RGB"
+        pixels = np.array(image)
+    assert pixels.shape[1] > pixels.shape[0] > 2 * 288
+    plain = np.array(Image.open(write_contact_sheet(tmp_path / "plain.png", result)))
+    assert (pixels != plain).any()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_contact_sheet_of_short_and_tiny_clips(tmp_path, count):
+    with Image.open(write_contact_sheet(tmp_path / "a.png", clip(count=count, size=(1, 1)))) as image:
+        assert image.width == count * 390 + 6
+
+
+def test_contact_sheet_needs_a_frame():
+    with pytest.raises(InputError, match="at least one frame"):
+        contact_sheet([])
+    assert contact_sheet([SheetCell("a", np.zeros((2, 4, 3), dtype=np.uint8))], width=40).shape == (50, 52, 3)
+
+
+@given(st.integers(1, 60), st.lists(st.integers(0, 59)), st.integers(1, 12))
+def test_sheet_frames(num_frames, annotated, count):
+    annotated = [t % num_frames for t in annotated]
+    frames = sheet_frames(num_frames, annotated, count)
+    assert frames == sorted(set(frames))
+    assert len(frames) == min(count, num_frames)
+    first = list(dict.fromkeys(annotated))[: len(frames)]
+    assert set(first) <= set(frames)
+    assert frames[0] >= 0
+    assert frames[-1] < num_frames
+
+
+def test_unknown_format(tmp_path):
+    with pytest.raises(InputError, match="no export format 'gif'; expected one of png, overlay"):
+        export(clip(), tmp_path, format="gif")
+
+
+def test_masks_that_do_not_fit(tmp_path):
+    result = clip()
+    for masks in (result.masks[:2], [*result.masks, result.masks[0]]):
+        with pytest.raises(InputError, match="number of masks differs from the 4 frames"):
+            write_overlay(tmp_path / "a.mp4", result.frames, masks)
+    with pytest.raises(InputError, match="does not fit"):
+        write_overlay(tmp_path / "a.mp4", result.frames, [mask[:4] for mask in result.masks])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("format", ["png", "overlay"])
+def test_folder_that_cannot_be_written(tmp_path, format):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(OutputError, match="a file stands where a folder is needed"):
+        export(clip(), tmp_path / "out", format=format)
+
+
+def test_full_disk_leaves_no_half_video(tmp_path, monkeypatch):
+    def fill(container, frames, fps):
+        Path(container.name).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(video_writer, "_encode", fill)
+    with pytest.raises(OutputError, match=r"a.mp4' was not written: the disk is full"):
+        write_overlay(tmp_path / "a.mp4", clip().frames, clip().masks)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_write_that_fails_inside_the_encoder_leaves_no_half_video(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (20, 64, 64, 3), dtype=np.uint8)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8000, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"a.mp4' was not written: File too large"):
+            write_video(tmp_path / "a.mp4", noise, fps=25)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
+
+
+def test_full_disk_keeps_the_masks_written_before(tmp_path, monkeypatch):
+    save = Image.Image.save
+
+    def fail_on_third(self, file, **options):
+        if "00002" in file.name:
+            file.write(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(self, file, **options)
+
+    monkeypatch.setattr(Image.Image, "save", fail_on_third)
+    with pytest.raises(OutputError, match=r"00002.png' was not written: the disk is full"):
+        write_masks(tmp_path, clip().masks)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["00000.png", "00001.png"]
+
+
+def test_an_interrupted_video_leaves_nothing(tmp_path):
+    def frames():
+        yield clip().frames[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_video(tmp_path / "a.mp4", frames(), fps=25)
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_videos(tmp_path):
+    with pytest.raises(InputError, match="no frame to write"):
+        write_video(tmp_path / "a.mp4", [], fps=25)
+    with pytest.raises(InputError, match="expected one size"):
+        write_video(tmp_path / "a.mp4", [np.zeros((4, n, 3), dtype=np.uint8) for n in (4, 5)], fps=25)
+    with pytest.raises(InputError, match="Frame 0 is"):
+        write_video(tmp_path / "a.mp4", [np.zeros((4, 4), dtype=np.uint8)], fps=25)
+    for fps in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(InputError, match="frames per second"):
+            write_video(tmp_path / "a.mp4", [], fps=fps)
+    assert not list(tmp_path.iterdir())
+
+
+def test_colours_survive(tmp_path):
+    colours = davis_palette()[[1, 4, 7, 12]]
+    write_video(tmp_path / "a.mp4", [np.full((32, 32, 3), colour, dtype=np.uint8) for colour in colours], fps=25)
+    for frame, colour in zip(read_video(tmp_path / "a.mp4"), colours, strict=True):
+        np.testing.assert_allclose(frame[16, 16].astype(int), colour, atol=3)

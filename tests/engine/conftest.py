@@ -77,7 +77,7 @@ class ArrayFrames:
 @pytest.fixture(scope="session")
 def make_networks() -> Callable[..., FakeNetworks]:
     """Fake networks with some fields of the config changed."""
-    return lambda **changes: FakeNetworks(replace(PRESETS["lite"], name="fake", **changes))
+    return lambda **changes: FakeNetworks(replace(PRESETS["lite"], **{"name": "fake", **changes}))
 
 
 @pytest.fixture(scope="session")

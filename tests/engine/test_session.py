@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivos.engine.session import Session
 from ivos.errors import InputError, SessionOrderError, WeightsError
 from ivos.types import Scribble
+
+
+lightly = settings(deadline=None, max_examples=15)
 
 
 def all_masks(session):
@@ -85,7 +88,7 @@ def test_anet_sees_half_then_the_state_before_the_round(make_networks, make_clip
     session.annotate(1, [stroke()])
     assert (networks.annotate_inputs[-1][0] == 0.5).all()
     list(session.propagate())
-    before = session._canvas.padded_probability(session._history.state.results[3].logits)
+    before = session._canvas.padded_probability(session.history.state.results[3].logits)
     session.annotate(3, [stroke(0)])
     session.annotate(3, [stroke(1, 0.8)])
     for previous_mask, _, _ in networks.annotate_inputs[-2:]:
@@ -178,6 +181,7 @@ def test_the_caller_stays_out_of_inference_mode(session, stroke):
 frames_of_six = st.integers(0, 5)
 
 
+@lightly
 @given(data=st.data(), rounds=st.lists(frames_of_six, min_size=1, max_size=4))
 def test_frames_outside_the_span_do_not_change(make_networks, make_clip, play, data, rounds):
     session = Session(make_networks(), make_clip())
@@ -284,6 +288,7 @@ def test_reach_stops_short_of_the_neighbouring_annotated_frame(make_networks, ma
     assert [t for t, _ in play(session, 1)] == [1, 2, 3, 4, 0]
 
 
+@lightly
 @given(seed=st.integers(0, 99), rounds=st.lists(frames_of_six, min_size=1, max_size=3), num_objects=st.integers(2, 4))
 def test_objects_together_give_what_each_gives_alone(make_networks, make_clip, stroke, seed, rounds, num_objects):
     clip = make_clip(6, seed=seed)
@@ -304,6 +309,7 @@ def test_objects_together_give_what_each_gives_alone(make_networks, make_clip, s
 # --- undo, redo, breaking off ------------------------------------------------------------------------------------
 
 
+@lightly
 @given(rounds=st.lists(frames_of_six, min_size=1, max_size=4))
 def test_undo_of_a_round_is_the_identity_and_redo_brings_it_back(make_networks, make_clip, play, rounds):
     session = Session(make_networks(), make_clip())
@@ -347,6 +353,7 @@ def test_undo_takes_back_one_pending_annotation_after_the_other(session, stroke,
     assert len(session.rounds) == 1
 
 
+@lightly
 @given(steps=st.integers(0, 5), how=st.sampled_from(["close", "exception", "drop"]))
 def test_a_broken_off_round_leaves_the_state_before_it(make_networks, make_clip, stroke, play, steps, how):
     session = Session(make_networks(), make_clip())

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivos.core.confidence import Trust, motion, trust, worst_frame
+from ivos.engine.archive import pack
 from ivos.engine.canvas import Canvas
 from ivos.engine.history import History
 from ivos.engine.masks import Masks
@@ -18,6 +19,8 @@ from ivos.engine.rounds import Direction, Pass, plan, propagation
 from ivos.engine.segmenter import ClipSegmenter
 from ivos.engine.state import State
 from ivos.errors import InputError, SessionOrderError
+from ivos.io.clip_reference import refer_to_clip
+from ivos.io.project import ProjectData, save_project
 from ivos.model.networks import Networks
 from ivos.types import MAX_OBJECTS, Annotation, Frames, LabelMask, Scribble
 
@@ -67,7 +70,7 @@ class Session:
         self.resolution = resolution
         self._canvas = Canvas(frames.size, resolution, model.config, model.device)
         self._segmenter = ClipSegmenter(model, frames, num_objects, self._canvas, cache_bytes)
-        self._history = History(State(results=(None,) * self.num_frames))
+        self.history = History(State(results=(None,) * self.num_frames))
 
     def annotate(self, frame: int, scribbles: Iterable[Scribble]) -> LabelMask:
         """A-Net's mask of one frame, at once; call again to refine it: the strokes of a round add up.
@@ -92,11 +95,11 @@ class Session:
                     f"A scribble is for object {scribble.object_id}; this session has objects 1..{self.num_objects} "
                     "(0 is background)."
                 )
-        state = self._history.state
+        state = self.history.state
         waiting = state.pending.get(annotation.frame)
         strokes = (*(waiting.scribbles if waiting else ()), *annotation.scribbles)
         pending = self._segmenter.annotate(state, annotation.frame, strokes)
-        self._history.advance(state.annotated(annotation.frame, pending))
+        self.history.advance(state.annotated(annotation.frame, pending))
         return self._canvas.label_mask(pending.result.logits)
 
     def propagate(
@@ -120,12 +123,12 @@ class Session:
             SessionOrderError: Nothing was annotated yet; or, on a later step, the session was changed meanwhile.
             InputError: The direction is unknown, or the range does not fit.
         """
-        state = self._history.state
+        state = self.history.state
         return self._round(state, self._plan(state, direction, within))
 
     def itinerary(self, *, direction: Direction = "both", within: range | None = None) -> list[int]:
         """The frames that `propagate` with the same arguments would yield, in that order; same errors."""
-        state = self._history.state
+        state = self.history.state
         runs = self._plan(state, direction, within)
         return [*state.pending, *(t for run in runs for t in run.targets)]
 
@@ -135,7 +138,7 @@ class Session:
         Raises:
             SessionOrderError: There is nothing to undo.
         """
-        self._history.undo()
+        self.history.undo()
 
     def redo(self) -> None:
         """Take the newest `undo` back.
@@ -143,22 +146,27 @@ class Session:
         Raises:
             SessionOrderError: There is nothing to redo.
         """
-        self._history.redo()
+        self.history.redo()
 
     @property
     def can_undo(self) -> bool:
         """Whether `undo` has a step to go back to."""
-        return self._history.can_undo
+        return self.history.can_undo
 
     @property
     def can_redo(self) -> bool:
         """Whether `redo` has a step to take again."""
-        return self._history.can_redo
+        return self.history.can_redo
 
     @property
     def masks(self) -> Masks:
         """The label masks of all frames after the newest round, made when they are looked at."""
         return Masks(self.mask, self.num_frames)
+
+    @property
+    def result_shape(self) -> tuple[int, int, int, int]:
+        """(T, K, h, w): frames, objects and logit cells (stride 4 of the padded working frame)."""
+        return self.num_frames, self.num_objects, *self._canvas.cells
 
     def mask(self, t: int) -> LabelMask:
         """The label mask of frame t after the newest round, shape (H, W) uint8; 0 where no round has arrived.
@@ -167,7 +175,7 @@ class Session:
             InputError: There is no such frame.
         """
         self._check_frame(t)
-        result = self._history.state.results[t]
+        result = self.history.state.results[t]
         return np.zeros(self.frames.size, np.uint8) if result is None else self._canvas.label_mask(result.logits)
 
     def probability(self, t: int) -> NDArray[np.float32]:
@@ -177,7 +185,7 @@ class Session:
             InputError: There is no such frame.
         """
         self._check_frame(t)
-        result = self._history.state.results[t]
+        result = self.history.state.results[t]
         if result is None:
             return np.zeros((self.num_objects, *self.frames.size), np.float32)
         return self._canvas.probability(result.logits)
@@ -185,27 +193,27 @@ class Session:
     def preview(self, t: int) -> LabelMask:
         """The label mask of frame t as its pending annotation will make it, else as in `mask`."""
         self._check_frame(t)
-        pending = self._history.state.pending.get(t)
+        pending = self.history.state.pending.get(t)
         return self.mask(t) if pending is None else self._canvas.label_mask(pending.result.logits)
 
     @property
     def rounds(self) -> tuple[tuple[Annotation, ...], ...]:
         """The annotations of each finished round, oldest first."""
-        return self._history.state.rounds
+        return self.history.state.rounds
 
     @property
     def pending(self) -> tuple[Annotation, ...]:
         """The annotations that wait for `propagate`, in the order of their first stroke."""
-        return tuple(Annotation(t, waiting.scribbles) for t, waiting in self._history.state.pending.items())
+        return tuple(Annotation(t, waiting.scribbles) for t, waiting in self.history.state.pending.items())
 
     def confidence(self) -> NDArray[np.float64]:
         """How sure the networks are of each frame, shape (T,), in [0, 1]; NaN where no round has arrived."""
-        results = self._history.state.results
+        results = self.history.state.results
         return np.array([np.nan if result is None else result.confidence for result in results])
 
     def trust(self) -> Trust:
         """How far each frame can be trusted, and why not: confidence, jumps of area and of place."""
-        state = self._history.state
+        state = self.history.state
         blank = np.zeros(self._canvas.cells, np.uint8)
         masks = (blank if result is None else self._canvas.cell_mask(result.logits) for result in state.results)
         return trust(self.confidence(), *motion(masks, self.num_objects))
@@ -216,7 +224,7 @@ class Session:
         Raises:
             SessionOrderError: No round has arrived anywhere yet.
         """
-        state = self._history.state
+        state = self.history.state
         if all(result is None for result in state.results):
             raise SessionOrderError("No frame has a result yet; annotate a frame and propagate before `worst_frame`.")
         return worst_frame(self.trust().values, exclude=state.object_features.keys())
@@ -227,7 +235,11 @@ class Session:
         Raises:
             OutputError: The file cannot be written; an older file of that name is left as it was.
         """
-        write_session(self, Path(path))
+        path = Path(path)
+        states, current = pack(self.history)
+        clip = refer_to_clip(self.frames, path)
+        name = self.model.config.name
+        save_project(path, ProjectData(clip, name, self.num_objects, self.resolution, states, current))
 
     def _plan(self, state: State, direction: Direction, within: range | None) -> list[Pass]:
         if direction not in get_args(Direction):
@@ -252,10 +264,10 @@ class Session:
                 results[t] = result
                 yield t, self._canvas.label_mask(result.logits)
                 self._check_unchanged(state)
-        self._history.advance(state.propagated(results))
+        self.history.advance(state.propagated(results))
 
     def _check_unchanged(self, state: State) -> None:
-        if self._history.state is not state:
+        if self.history.state is not state:
             raise SessionOrderError(
                 "The session was changed (annotate, undo, redo or another round) while this round was running; "
                 "the round is dropped. Call `propagate` again."

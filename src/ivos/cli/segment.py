@@ -1,0 +1,82 @@
+"""`ivos segment`: recorded scribbles played on a video, masks and an overlay written."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from ivos.cli.console import frames_bar, say
+from ivos.errors import InputError
+
+if TYPE_CHECKING:
+    from ivos.engine.session import Session
+    from ivos.io.scribble_files import ScribbleFile
+    from ivos.types import Frames
+
+
+def segment(
+    video: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")],
+    *,
+    scribbles: Path,
+    out: Path,
+    model: str = "lite",
+    device: str = "cpu",
+    resolution: int | None = 480,
+) -> None:
+    """Cut objects out of a video along recorded scribbles.
+
+    Writes one palette PNG a frame (00000.png, ...) and overlay.mp4.
+
+    Args:
+        video: A video file, or a folder of jpg, png or webp images.
+        scribbles: DAVIS scribble JSON; several rounds are played in order.
+        out: Folder for the results; made if it is missing.
+        model: A preset (lite, paper, authors) or a weights file.
+        device: cpu, cuda or mps.
+        resolution: The networks see frames whose short side is at most this many pixels; None: full size.
+    """
+    from ivos.cli.replay import replay
+    from ivos.engine.session import Session
+    from ivos.io.atomic import make_folder
+    from ivos.io.scribble_files import read_scribbles
+    from ivos.io.video import read_video
+    from ivos.model.weights import load_model
+
+    strokes = read_scribbles(scribbles)
+    frames = read_video(video)
+    check_fit(strokes, scribbles, frames)
+    session = Session(load_model(model, device=device), frames, strokes.num_objects, resolution=resolution)
+    make_folder(out)
+    replay(session, strokes.annotations)
+    write_results(session, out)
+    say(f"{len(frames)} masks and overlay.mp4 are in {out}")
+
+
+def check_fit(strokes: ScribbleFile, path: Path, frames: Frames) -> None:
+    """Refuse scribbles that cannot be played on a clip, before any work is done.
+
+    Raises:
+        InputError: There are no strokes for an object, or one is on a frame that the clip does not have.
+    """
+    if not strokes.num_objects:
+        raise InputError(f"{path} has no stroke for any object; draw at least one with an object_id of 1 or more.")
+    beyond = [annotation.frame for annotation in strokes.annotations if annotation.frame >= len(frames)]
+    if beyond:
+        raise InputError(f"{path} has strokes on frame {beyond[0]}; the clip has frames 0..{len(frames) - 1}.")
+    if strokes.num_frames != len(frames):
+        warnings.warn(
+            f"{path} was made for {strokes.num_frames} frames, the clip has {len(frames)}; is it the right clip?",
+            stacklevel=2,
+        )
+
+
+def write_results(session: Session, out: Path) -> None:
+    """Write the palette PNGs and overlay.mp4, with progress bars."""
+    from ivos.io.exports import OVERLAY_NAME, write_masks, write_overlay
+
+    count = session.num_frames
+    write_masks(out, frames_bar(session.masks, count, "Writing masks"))
+    write_overlay(out / OVERLAY_NAME, session.frames, frames_bar(session.masks, count, "Writing overlay"))

@@ -1,0 +1,107 @@
+"""Saving and taking up again: masks, rounds, pending strokes, undo and redo survive."""
+
+import numpy as np
+import pytest
+
+import ivos
+from ivos.engine.session import Session
+from ivos.errors import InputError, OutputError
+
+
+def everything(session):
+    return (
+        np.stack([session.probability(t) for t in range(session.num_frames)]),
+        np.stack([session.preview(t) for t in range(session.num_frames)]),
+        session.confidence(),
+        session.rounds,
+        session.pending,
+        (session.can_undo, session.can_redo),
+    )
+
+
+def assert_same(one, other):
+    for a, b in zip(everything(one), everything(other), strict=True):
+        np.testing.assert_array_equal(a, b) if isinstance(a, np.ndarray) else None
+        assert isinstance(a, np.ndarray) or a == b
+
+
+@pytest.fixture
+def session(make_networks, make_clip, stroke):
+    """Two rounds (the second undone twice over), three pending annotations, one of them undone."""
+    session = Session(make_networks(), make_clip(), 2, resolution=30)
+    session.annotate(1, [stroke(1), stroke(2, 0.8)])
+    list(session.propagate(within=range(5)))
+    session.annotate(4, [stroke(0, 0.6)])
+    list(session.propagate())
+    session.annotate(3, [stroke(2, 0.2)])
+    session.annotate(5, [stroke(1, 0.2)])
+    session.annotate(3, [stroke(1, 0.9)])
+    session.undo()
+    return session
+
+
+def test_a_session_is_taken_up_where_it_was_left(session, tmp_path, stroke):
+    session.save(tmp_path / "clip.ivos")
+    again = ivos.open_session(tmp_path / "clip.ivos", session.model, session.frames)
+    assert_same(session, again)
+    for step in ("undo", "undo", "undo", "undo", "redo", "redo", "redo", "redo", "redo"):
+        getattr(session, step)()
+        getattr(again, step)()
+        assert_same(session, again)
+    list(session.propagate())
+    list(again.propagate())
+    assert_same(session, again)
+
+
+def test_unchanged_frames_are_shared_after_opening_too(session, tmp_path):
+    session.save(tmp_path / "clip.ivos")
+    again = ivos.open_session(tmp_path / "clip.ivos", session.model, session.frames)
+    first, last = again.history.past[-1], again.history.state
+    assert first.results[2].logits is last.results[2].logits
+
+
+def test_an_untouched_session_can_be_saved(make_networks, make_clip, tmp_path):
+    fresh = Session(make_networks(), make_clip(1, (1, 1)), resolution=None)
+    fresh.save(tmp_path / "fresh.ivos")
+    again = ivos.open_session(str(tmp_path / "fresh.ivos"), fresh.model, fresh.frames)
+    assert_same(fresh, again)
+    assert again.resolution is None
+
+
+def test_another_clip_or_model_is_refused(session, make_clip, make_networks, tmp_path):
+    session.save(tmp_path / "clip.ivos")
+    with pytest.raises(InputError, match="6 frames"):
+        ivos.open_session(tmp_path / "clip.ivos", session.model, make_clip(5))
+    with pytest.raises(InputError, match="size"):
+        ivos.open_session(tmp_path / "clip.ivos", session.model, make_clip(6, (36, 50)))
+    with pytest.raises(InputError, match="model 'fake'"):
+        ivos.open_session(tmp_path / "clip.ivos", make_networks(name="other"), session.frames)
+    with pytest.raises(InputError, match="frames"):
+        ivos.open_session(tmp_path / "clip.ivos", session.model)  # this clip is from no file
+
+
+def test_a_model_with_other_cells_is_refused(session, make_networks, tmp_path):
+    session.save(tmp_path / "clip.ivos")
+    with pytest.raises(InputError, match="does not fit"):
+        ivos.open_session(tmp_path / "clip.ivos", make_networks(pad_multiple=32), session.frames)
+
+
+def test_missing_foreign_and_damaged_files_are_refused(session, tmp_path):
+    with pytest.raises(InputError):
+        ivos.open_session(tmp_path / "missing.ivos", session.model, session.frames)
+    (tmp_path / "text.ivos").write_text("hello")
+    with pytest.raises(InputError):
+        ivos.open_session(tmp_path / "text.ivos", session.model, session.frames)
+    session.save(tmp_path / "clip.ivos")
+    whole = (tmp_path / "clip.ivos").read_bytes()
+    for length in (0, 10, len(whole) // 2, len(whole) - 1):
+        (tmp_path / "cut.ivos").write_bytes(whole[:length])
+        with pytest.raises(InputError):
+            ivos.open_session(tmp_path / "cut.ivos", session.model, session.frames)
+
+
+def test_a_place_that_cannot_be_written_is_said_and_nothing_is_left(session, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError):
+        session.save(tmp_path / "file" / "clip.ivos")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

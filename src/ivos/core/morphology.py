@@ -42,8 +42,8 @@ def disk(radius: float) -> Footprint:
 def grid_disk(radius: float) -> Footprint:
     """The disk drawn on the grid -r, -r + 1, ... (as the DAVIS robot does).
 
-    A whole radius gives `disk`. Any other gives an even-sized footprint that is off-centre by up to a pixel: 6 x 6 at
-    radius 2.5; 4 pixels, all of them at or above and left of the centre, at radius 1.3.
+    A whole radius gives `disk`. Others give footprints that may be even-sized and off-centre by up to a pixel: 4 x 4
+    pixels at radius 2.5, 2 x 2 at 1.3, the pixel in question in the lower right part.
     """
     grid = np.arange(-radius, radius + 1)
     centre = len(grid) // 2

@@ -105,7 +105,7 @@ class TransferNet(nn.Module):
         self.local_keys = nn.ModuleList(
             nn.Conv2d(channels, widths.local_key, 1) for channels in (CHANNELS[0], CHANNELS[1], widths.neck)
         )
-        self.scale = nn.Parameter(torch.tensor([12.0, 12.0]))  # of the cosines: global, local
+        self.log_scale = nn.Parameter(torch.tensor([20.0, 15.0]).log())  # of the cosines: global, local
         self.mix = conv_bn(2 * widths.neck + 1, widths.neck, 1)
         self.decoder = Decoder(widths.neck, CHANNELS[1] + 2, CHANNELS[0] + 3, widths.refine, widths.aspp)
 
@@ -135,7 +135,7 @@ class TransferNet(nn.Module):
     def global_transfer(self, target: FeaturePyramid, annotated: Sequence[tuple[FeaturePyramid, Tensor]]) -> Tensor:
         """A F_o (eq. 3), each target cell reading from all annotated frames together: (K, C, h16, w16)."""
         source = torch.stack([F.normalize(self.key(features.s16), dim=1) for features, _ in annotated], dim=1)
-        query = F.normalize(self.key(target.s16), dim=1) * self.scale[0]
+        query = F.normalize(self.key(target.s16), dim=1) * self.log_scale[0].exp()
         values = torch.stack([object_features for _, object_features in annotated], dim=1)  # (K, N, C, h, w)
         return carry(reading_matrix(source, query), values)
 
@@ -143,7 +143,7 @@ class TransferNet(nn.Module):
         """The previous probability carried through the local window (eq. 4): (K, 1, h4, w4)."""
         radius, stride = self.local.radius, self.local.stride
         query, source = (F.normalize(self.local_key(features), dim=1) for features in (target, previous))
-        affinity = local_affinity(query * self.scale[1], source, radius, stride)
+        affinity = local_affinity(query * self.log_scale[1].exp(), source, radius, stride)
         if self.local.normalised_over == "window":
             weights = normalise_over_window(affinity)
         else:
@@ -170,7 +170,7 @@ class LiteATNet(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the parameters live."""
-        return self.transfer_net.scale.device
+        return self.transfer_net.log_scale.device
 
     def encode_image(self, image: Tensor) -> FeaturePyramid:
         """Features of images (B, 3, H, W) in [0, 1]; H and W multiples of 16."""

@@ -61,7 +61,8 @@ def drift(steps: NDArray[np.float64], crop: int, strength: float, rng: np.random
     matrices = []
     for t, (jx, jy) in zip(steps, jolt, strict=True):
         moved = shifted(speed[0] * t + jx, speed[1] * t + jy)
-        matrices.append(shifted(crop / 2, crop / 2) @ moved @ similarity(np.exp(grow * t), turn * t, shear * t) @ shifted(-crop / 2, -crop / 2))
+        about_centre = similarity(np.exp(grow * t), turn * t, shear * t) @ shifted(-crop / 2, -crop / 2)
+        matrices.append(shifted(crop / 2, crop / 2) @ moved @ about_centre)
     return matrices
 
 
@@ -69,12 +70,13 @@ def drift(steps: NDArray[np.float64], crop: int, strength: float, rng: np.random
 class Bend:
     """A smooth displacement field, for objects that do not move rigidly."""
 
-    field: Tensor  # (2, 5, 5), pixels of the output
+    field: Tensor  # (2, crop, crop), pixels of the output
 
     @classmethod
     def random(cls, crop: int, strength: float, rng: np.random.Generator) -> Bend:
         """A field whose displacements have a spread of `strength` percent of the crop."""
-        return cls(torch.from_numpy(rng.normal(0, 0.01 * strength * crop, (2, 5, 5)).astype(np.float32)))
+        coarse = torch.from_numpy(rng.normal(0, 0.01 * strength * crop, (1, 2, 5, 5)).astype(np.float32))
+        return cls(F.interpolate(coarse, (crop, crop), mode="bicubic", align_corners=True)[0])
 
 
 def grid(matrix: Matrix, crop: int, source: tuple[int, int], bend: Bend | None = None, amount: float = 0.0) -> Tensor:
@@ -82,8 +84,7 @@ def grid(matrix: Matrix, crop: int, source: tuple[int, int], bend: Bend | None =
     axis = torch.arange(crop, dtype=torch.float32)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     if bend is not None:
-        dx, dy = F.interpolate(bend.field[None] * amount, (crop, crop), mode="bicubic", align_corners=True)[0]
-        x, y = x + dx, y + dy
+        x, y = x + amount * bend.field[0], y + amount * bend.field[1]
     (a, b, c), (d, e, f) = matrix[:2].tolist()
     h, w = source
     return torch.stack(((a * x + b * y + c + 0.5) * 2 / w - 1, (d * x + e * y + f + 0.5) * 2 / h - 1), dim=-1)

@@ -101,3 +101,16 @@ def read_clip(
     known = {file.stem: file for file in mask_folder.glob("*.png")} if mask_folder is not None else {}
     masks = tuple(known.get(file.stem) for file in frames.files)
     return Clip(name, frames, masks, merged=merged, scribble_files=scribbles)
+
+
+def check_pair(image: Pixels, mask: LabelMask, image_file: Path, mask_file: Path) -> None:
+    """Nothing, if an image and its mask have the same size.
+
+    Raises:
+        InputError: They differ; names both files.
+    """
+    if mask.shape != image.shape[:2]:
+        raise InputError(
+            f"'{mask_file}' is {mask.shape[1]} x {mask.shape[0]} pixels but '{image_file}' is "
+            f"{image.shape[1]} x {image.shape[0]}; expected the same size."
+        )

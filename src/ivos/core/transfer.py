@@ -61,7 +61,8 @@ def carry(matrix: Tensor, values: Tensor) -> Tensor:
         The sum over all annotated pixels, shape (..., C, h, w).
     """
     flat = values.transpose(-4, -3).flatten(-3)  # (..., C, N*h*w)
-    return (flat @ matrix).unflatten(-1, values.shape[-2:])
+    carried: Tensor = flat @ matrix
+    return carried.reshape(*carried.shape[:-1], *values.shape[-2:])
 
 
 def global_transfer(transition: Tensor, object_features: Tensor) -> Tensor:
@@ -108,7 +109,7 @@ def local_affinity(target: Tensor, previous: Tensor, radius: int, stride: int) -
     windows = windows.unfold(2, side, TILE).unfold(3, side, TILE).permute(0, 2, 3, 1, 4, 5).flatten(4)
     scores = tiles @ windows  # (B*s*s, rows/8, cols/8, 64, side*side)
     diameter = 2 * reach + 1
-    scores = scores.unflatten(4, (side, side)).unflatten(3, (TILE, TILE)).contiguous()
+    scores = scores.reshape(*scores.shape[:3], TILE, TILE, side, side)
     n, ty, tx, y, x, wy, wx = scores.stride()
     banded = scores.as_strided(  # window row wy = y + dy, column wx = x + dx
         (*scores.shape[:5], diameter, diameter), (n, ty, tx, y + wy, x + wx, wy, wx)
@@ -135,7 +136,9 @@ def window_inside(h: int, w: int, radius: int, stride: int, device: torch.device
     dy, dx = torch.tensor(offsets(radius, stride), device=device).T
     y = torch.arange(h, device=device) + dy[:, None]  # (D*D, h)
     x = torch.arange(w, device=device) + dx[:, None]  # (D*D, w)
-    return ((y >= 0) & (y < h))[:, :, None] & ((x >= 0) & (x < w))[:, None, :]
+    rows, columns = (y >= 0) & (y < h), (x >= 0) & (x < w)
+    inside: Tensor = rows[:, :, None] & columns[:, None, :]
+    return inside
 
 
 def normalise_over_window(affinity: Tensor) -> Tensor:
@@ -207,4 +210,5 @@ def local_transfer(weights: Tensor, probability: Tensor, radius: int, stride: in
     reach = radius // stride * stride
     diameter = 2 * (radius // stride) + 1
     windows = F.unfold(probability, diameter, dilation=stride, padding=reach)  # (K, D*D, h*w)
-    return (weights.flatten(2) * windows).sum(dim=1, keepdim=True).unflatten(2, probability.shape[-2:])
+    carried: Tensor = (weights.flatten(2) * windows).sum(dim=1)  # (K, h*w)
+    return carried.reshape(probability.shape)

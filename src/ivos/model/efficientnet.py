@@ -50,7 +50,7 @@ class FrozenDepthwise(torch.autograd.Function):
 class SamePadConv(nn.Conv2d):
     """A convolution with the padding of the original weights: 'same', the odd pixel at the lower right."""
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+    def forward(self, input: Tensor) -> Tensor:
         """Shape (B, C, H, W) -> (B, C', ceil(H / stride), ceil(W / stride))."""
         (kernel, _), (stride, _), (dilation, _) = self.kernel_size, self.stride, self.dilation
         reach = dilation * (kernel - 1)
@@ -86,7 +86,8 @@ class InvertedResidual(nn.Module):
         """Shape (B, C, H, W) -> (B, C', H / stride, W / stride)."""
         y = x if self.expand is None else F.relu6(self.expand(x))
         y = self.project(F.relu6(self.depthwise(y)))
-        return x + y if self.residual else y
+        result: Tensor = x + y if self.residual else y
+        return result
 
 
 class EfficientNetLite0(nn.Module):

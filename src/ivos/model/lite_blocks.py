@@ -64,7 +64,8 @@ class Refine(nn.Module):
 
     def forward(self, skip: Tensor, below: Tensor) -> Tensor:
         """Skip (B, S, h, w), below (B, C, h/2, w/2) -> (B, C, h, w)."""
-        return self.residual(F.relu(self.skip(skip) + resize(below, skip)))
+        joined: Tensor = self.residual(F.relu(self.skip(skip) + resize(below, skip)))
+        return joined
 
 
 class Decoder(nn.Module):

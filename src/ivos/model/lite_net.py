@@ -73,7 +73,8 @@ class AnnotationNet(nn.Module):
         x16 = F.relu(self.mix(torch.cat((_objects(features.s16, maps), prompt16, similarity), dim=1)))
         skip8 = torch.cat((_objects(features.s8, maps), prompt8), dim=1)
         skip4 = torch.cat((_objects(features.s4, maps), prompt4), dim=1)
-        return self.decoder(x16, skip8, skip4)
+        logits, middle = self.decoder(x16, skip8, skip4)
+        return logits, middle
 
     def similarity_to_strokes(self, s16: Tensor, strokes: Tensor) -> Tensor:
         """The cosine of each cell to its most similar stroked cell; strokes (K, 2, H, W) -> (K, 2, h, w).
@@ -84,7 +85,7 @@ class AnnotationNet(nn.Module):
         cosine = keys.transpose(1, 2) @ keys  # (1 | K, h*w, h*w)
         stroked = F.max_pool2d(strokes, 16).flatten(2) > 0.5  # (K, 2, h*w)
         found = torch.where(stroked[:, :, :, None], cosine[:, None], -1.0).amax(dim=2)
-        return found.unflatten(2, s16.shape[-2:])
+        return found.reshape(*found.shape[:2], *s16.shape[-2:])
 
 
 class TransferNet(nn.Module):
@@ -152,8 +153,10 @@ class TransferNet(nn.Module):
 
     def local_key(self, features: FeaturePyramid) -> Tensor:
         """Keys at stride 4 that also see the coarser levels: (B, C, h4, w4)."""
-        s4, s8, s16 = (key(level) for key, level in zip(self.local_keys, (features.s4, features.s8, features.s16), strict=True))
-        return s4 + resize(s8 + resize(s16, s8), s4)
+        levels = (features.s4, features.s8, features.s16)
+        s4, s8, s16 = (key(level) for key, level in zip(self.local_keys, levels, strict=True))
+        keys: Tensor = s4 + resize(s8 + resize(s16, s8), s4)
+        return keys
 
 
 class LiteATNet(nn.Module):

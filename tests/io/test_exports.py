@@ -88,8 +88,9 @@ def test_overlay_picture():
 def test_strokes_are_seen_in_their_colour():
     picture = np.full((100, 200, 3), 90, dtype=np.uint8)
     drawn = draw_scribbles(picture, [Scribble(2, [(0.1, 0.5), (0.9, 0.5)]), Scribble(0, [(0.5, 0.1)])])
-    assert drawn[50, 100].tolist() == [0, 255, 0]
-    assert drawn[10, 100].tolist() == [255, 40, 40]
+    assert drawn[50, 100].tolist() == [0, 128, 0]
+    assert drawn[10, 100].tolist() == [0, 0, 0]
+    assert drawn[50 - 3, 100].tolist() == [255, 255, 255]
     assert np.array_equal(picture, np.full_like(picture, 90))
     assert draw_scribbles(picture[:1, :1], [Scribble(1, [(1, 1)])]).shape == (1, 1, 3)
     assert len({tuple(draw_scribbles(picture, [Scribble(k, [(0.5, 0.5)])])[50, 100]) for k in range(1, 8)}) == 7

@@ -16,8 +16,7 @@ from ivos.types import BACKGROUND, VOID, LabelMask, Pixels, Scribble
 
 TINT_ALPHA = 0.5
 _CONTOUR_RGB = (255, 255, 255)
-_BACKGROUND_STROKE_RGB = (255, 40, 40)
-_STROKE_EDGE_RGB = (0, 0, 0)
+_STROKE_EDGE_RGB = (255, 255, 255)
 _SHEET_RGB = (24, 24, 24)
 _LABEL_RGB = (235, 235, 235)
 _LABEL_HEIGHT = 18
@@ -61,15 +60,16 @@ def contour(mask: LabelMask) -> NDArray[np.bool_]:
 
 
 def draw_scribbles(picture: Pixels, scribbles: Sequence[Scribble]) -> Pixels:
-    """The picture with strokes drawn in their object's colour, background strokes in red; (H, W, 3) uint8 RGB."""
+    """The picture with strokes in their object's palette colour (background: black), edged in white, (H, W, 3)."""
     height, width = picture.shape[:2]
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
-    thickness = max(3, round(min(height, width) / 100))
+    palette = davis_palette()
+    thickness = max(3, round(min(height, width) / 70))
     for scribble in scribbles:
         points = [(x * (width - 1), y * (height - 1)) for x, y in scribble.path]
-        colour = _BACKGROUND_STROKE_RGB if scribble.object_id == BACKGROUND else _stroke_colour(scribble.object_id)
-        for reach, rgb in ((thickness + 2, _STROKE_EDGE_RGB), (thickness, colour)):
+        colour = tuple(int(value) for value in palette[scribble.object_id])
+        for reach, rgb in ((thickness + 4, _STROKE_EDGE_RGB), (thickness, colour)):
             draw.line(points, fill=rgb, width=reach, joint="curve")
             for x, y in (points[0], points[-1]):
                 draw.ellipse((x - reach / 2, y - reach / 2, x + reach / 2, y + reach / 2), fill=rgb)
@@ -114,9 +114,3 @@ def contact_sheet(cells: Sequence[SheetCell], *, columns: int = 5, width: int = 
         sheet.paste(Image.fromarray(cell.picture).resize((width, height), Image.Resampling.LANCZOS), (x, y))
         draw.text((x + 2, y + height + 1), cell.label, fill=_LABEL_RGB, font=font)
     return np.array(sheet)
-
-
-def _stroke_colour(object_id: int) -> tuple[int, int, int]:
-    """The palette colour, brightened so that a stroke stands out from the tint below it."""
-    red, green, blue = (min(255, 2 * int(value) - int(value) // 128) for value in davis_palette()[object_id])
-    return red, green, blue

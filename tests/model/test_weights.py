@@ -175,7 +175,7 @@ def checked(metadata, tensors):
 
 def test_tensors_that_do_not_fit_the_config(spoilt, contents):
     metadata, tensors = contents
-    name = "transfer_net.scale"
+    name = "transfer_net.key.bias"
     with pytest.raises(WeightsError, match=name):
         load_weights(spoilt(*checked(metadata, {n: t for n, t in tensors.items() if n != name})))
     with pytest.raises(WeightsError, match="extra"):

@@ -15,7 +15,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: setup  ## cut the rabbit out of the bundled clip; the pictures land in out/demo
-	$(BIN)/ivos demo
+	$(BIN)/ivos demo --out out/demo
 
 test: setup  ## the tests
 	$(BIN)/pytest

@@ -13,6 +13,8 @@ side. Nothing here depends on the object except the values, so one matrix serves
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -47,7 +49,8 @@ def reading_matrix(annotated: Tensor, target: Tensor) -> Tensor:
     Returns:
         Probabilities, shape (..., N*h*w, h*w); every column sums to 1 over all annotated frames together.
     """
-    return (_cells(annotated) @ target.flatten(-2)).softmax(dim=-2)
+    scores = target.flatten(-2).transpose(-1, -2) @ _cells(annotated).transpose(-1, -2)  # (..., h*w, N*h*w)
+    return scores.softmax(dim=-1).transpose(-1, -2)
 
 
 def carry(matrix: Tensor, values: Tensor) -> Tensor:
@@ -116,7 +119,7 @@ def local_affinity(target: Tensor, previous: Tensor, radius: int, stride: int) -
     )
     banded = banded.permute(0, 5, 6, 1, 3, 2, 4).reshape(-1, diameter * diameter, rows, cols)
     dense = _unphase(banded, stride)[..., :h, :w]
-    return dense.masked_fill(~window_inside(h, w, radius, stride, dense.device), -torch.inf)
+    return dense.masked_fill(_window_outside(h, w, radius, stride, dense.device), -torch.inf)
 
 
 def _phases(x: Tensor, stride: int) -> Tensor:
@@ -131,14 +134,16 @@ def _unphase(x: Tensor, stride: int) -> Tensor:
     return x.reshape(n // stride**2, c, h * stride, w * stride)
 
 
-def window_inside(h: int, w: int, radius: int, stride: int, device: torch.device) -> Tensor:
-    """Which window cells lie inside the image: bool, shape (D*D, h, w), offsets in the order of `offsets`."""
+@lru_cache(maxsize=4)
+@torch.inference_mode(mode=False)  # so that training may use a mask that was first made for inference
+def _window_outside(h: int, w: int, radius: int, stride: int, device: torch.device) -> Tensor:
+    """Which window cells lie outside the image: bool, shape (D*D, h, w), offsets in the order of `offsets`."""
     dy, dx = torch.tensor(offsets(radius, stride), device=device).T
     y = torch.arange(h, device=device) + dy[:, None]  # (D*D, h)
     x = torch.arange(w, device=device) + dx[:, None]  # (D*D, w)
-    rows, columns = (y >= 0) & (y < h), (x >= 0) & (x < w)
-    inside: Tensor = rows[:, :, None] & columns[:, None, :]
-    return inside
+    rows, columns = (y < 0) | (y >= h), (x < 0) | (x >= w)
+    outside: Tensor = rows[:, :, None] | columns[:, None, :]
+    return outside
 
 
 def normalise_over_window(affinity: Tensor) -> Tensor:

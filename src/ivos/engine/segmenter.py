@@ -25,10 +25,10 @@ LOGIT_LIMIT = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What a pass hands from one frame to the next: features (shared by all objects) and probability (K, 1, h, w)."""
+    """What a pass hands from one frame to the next: features (shared by all objects) and logits (K, 1, h, w)."""
 
     features: FeaturePyramid
-    probability: Tensor
+    logits: Tensor
 
 
 class ClipSegmenter:
@@ -80,7 +80,7 @@ class ClipSegmenter:
         """What the first step of a pass carries away from the annotated frame."""
         logits = torch.from_numpy(result.logits)[:, None].to(self._networks.device).float()
         with torch.inference_mode():
-            return Carried(self.features[frame], logits.sigmoid())
+            return Carried(self.features[frame], logits)
 
     def memory(self, object_features: Mapping[int, NDArray[np.float32]]) -> tuple[tuple[int, Tensor], ...]:
         """The object features of all annotated frames on the networks' device, in order of the frames."""
@@ -92,8 +92,8 @@ class ClipSegmenter:
         with torch.inference_mode():
             annotated = [(self.features[frame], object_features) for frame, object_features in memory]
             target = self.features[t]
-            logits = self._networks.transfer(target, annotated, previous.features, previous.probability)
-            return Carried(target, logits.float().sigmoid())
+            before = self._networks.previous_probability(previous.logits)
+            return Carried(target, self._networks.transfer(target, annotated, previous.features, before))
 
     def superpose(self, new: Carried, old: FrameResult | None, weight: float) -> FrameResult:
         """The new round's probability and the earlier result, mixed (eq. 6).
@@ -107,11 +107,10 @@ class ClipSegmenter:
             The frame's result after this round.
         """
         with torch.inference_mode():
-            probability = new.probability
-            if old is not None and weight < 1.0:
-                before = torch.from_numpy(old.logits)[:, None].to(probability.device).float().sigmoid()
-                probability = weight * probability + (1.0 - weight) * before
-            return self._result(probability.logit())
+            if old is None or weight == 1.0:
+                return self._result(new.logits)
+            before = torch.from_numpy(old.logits)[:, None].to(new.logits.device).float()
+            return self._result((weight * new.logits.sigmoid() + (1.0 - weight) * before.sigmoid()).logit())
 
     def _encode(self, t: int) -> FeaturePyramid:
         return self._networks.encode_image(self.canvas.image(self._frames[t], t))

@@ -84,8 +84,8 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (B, C, H, W) -> (B, C', H / stride, W / stride)."""
-        y = x if self.expand is None else F.relu6(self.expand(x))
-        y = self.project(F.relu6(self.depthwise(y)))
+        y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        y = self.project(F.relu6(self.depthwise(y), inplace=True))
         result: Tensor = x + y if self.residual else y
         return result
 
@@ -107,7 +107,7 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Features s4, s8, s16 (stage 5) and s16 (stage 7) of images (B, 3, H, W) in [0, 1]."""
-        x = F.relu6(self.stem((image - MEAN) / STD))
+        x = F.relu6(self.stem((image - MEAN) / STD), inplace=True)
         levels = []
         for stage in self.stages:
             x = stage(x)

@@ -31,7 +31,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (B, C, h, w) -> the same."""
-        return F.relu(x + self.second(F.relu(self.first(x))))
+        return F.relu_(x + self.second(F.relu_(self.first(x))))
 
 
 class AtrousPyramid(nn.Module):
@@ -48,9 +48,9 @@ class AtrousPyramid(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (B, C, h, w) -> (B, C', h, w)."""
-        mean = F.relu(self.mean(x.mean((2, 3), keepdim=True))).expand(-1, -1, *x.shape[-2:])
-        branches = [F.relu(self.point(x)), *(F.relu(branch(x)) for branch in self.atrous), mean]
-        return F.relu(self.join(torch.cat(branches, dim=1)))
+        mean = F.relu_(self.mean(x.mean((2, 3), keepdim=True))).expand(-1, -1, *x.shape[-2:])
+        branches = [F.relu_(self.point(x)), *(F.relu_(branch(x)) for branch in self.atrous), mean]
+        return F.relu_(self.join(torch.cat(branches, dim=1)))
 
 
 class Refine(nn.Module):
@@ -64,7 +64,7 @@ class Refine(nn.Module):
 
     def forward(self, skip: Tensor, below: Tensor) -> Tensor:
         """Skip (B, S, h, w), below (B, C, h/2, w/2) -> (B, C, h, w)."""
-        joined: Tensor = self.residual(F.relu(self.skip(skip) + resize(below, skip)))
+        joined: Tensor = self.residual(F.relu_(self.skip(skip) + resize(below, skip)))
         return joined
 
 
@@ -87,7 +87,7 @@ class Decoder(nn.Module):
         """Logits (B, 1, h4, w4) and the mid-layer features (B, refine, h4, w4)."""
         x16 = self.context(x16)
         aspp = self.aspp(x16)
-        refined = self.refine8(skip8, F.relu(self.lateral(torch.cat((x16, aspp), dim=1))))
+        refined = self.refine8(skip8, F.relu_(self.lateral(torch.cat((x16, aspp), dim=1))))
         refined = self.refine4(skip4, refined)
-        middle = F.relu(refined + resize(self.aspp_to_head(aspp), refined))
-        return self.set3(F.relu(self.set2(F.relu(self.set1(middle))))), middle
+        middle = F.relu_(refined + resize(self.aspp_to_head(aspp), refined))
+        return self.set3(F.relu_(self.set2(F.relu_(self.set1(middle))))), middle

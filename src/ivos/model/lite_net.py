@@ -45,7 +45,7 @@ class SharedEncoder(nn.Module):
     def forward(self, image: Tensor) -> FeaturePyramid:
         """Features of images (B, 3, H, W) in [0, 1]."""
         s4, s8, middle, deep = self.backbone(image)
-        return FeaturePyramid(s4, s8, F.relu(self.neck_middle(middle) + self.neck_deep(deep)))
+        return FeaturePyramid(s4, s8, F.relu_(self.neck_middle(middle) + self.neck_deep(deep)))
 
 
 class AnnotationNet(nn.Module):
@@ -66,11 +66,11 @@ class AnnotationNet(nn.Module):
 
     def forward(self, features: FeaturePyramid, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (K, 3, H, W): previous mask, positive, negative -> logits and mid-layer features at stride 4."""
-        prompt4 = F.relu(self.prompt4(F.pixel_unshuffle(maps, 4)))
-        prompt8 = F.relu(self.prompt8(prompt4))
-        prompt16 = F.relu(self.prompt16(prompt8))
+        prompt4 = F.relu_(self.prompt4(F.pixel_unshuffle(maps, 4)))
+        prompt8 = F.relu_(self.prompt8(prompt4))
+        prompt16 = F.relu_(self.prompt16(prompt8))
         similarity = self.similarity_to_strokes(features.s16, maps[:, 1:])
-        x16 = F.relu(self.mix(torch.cat((_objects(features.s16, maps), prompt16, similarity), dim=1)))
+        x16 = F.relu_(self.mix(torch.cat((_objects(features.s16, maps), prompt16, similarity), dim=1)))
         skip8 = torch.cat((_objects(features.s8, maps), prompt8), dim=1)
         skip4 = torch.cat((_objects(features.s4, maps), prompt4), dim=1)
         logits, middle = self.decoder(x16, skip8, skip4)
@@ -97,9 +97,9 @@ class TransferNet(nn.Module):
         widths, self.local = config.widths, config.local
         self.converter = nn.Sequential(
             conv_bn(widths.refine + 1, widths.refine, 3, stride=2),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             conv_bn(widths.refine, widths.neck, 3, stride=2),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )
         self.object_features = nn.Conv2d(2 * widths.neck, widths.neck - 1, 1)
         self.key = nn.Conv2d(widths.neck, widths.key, 1)
@@ -114,7 +114,7 @@ class TransferNet(nn.Module):
         """Object features F_o (K, C, h, w); channel 0 is the probability itself, averaged over each cell."""
         converted = self.converter(torch.cat((middle, probability), dim=1))
         joined = self.object_features(torch.cat((converted, _objects(features.s16, converted)), dim=1))
-        return torch.cat((F.avg_pool2d(probability, 4), F.relu(joined)), dim=1)
+        return torch.cat((F.avg_pool2d(probability, 4), F.relu_(joined)), dim=1)
 
     def forward(
         self,
@@ -127,7 +127,7 @@ class TransferNet(nn.Module):
         carried = self.global_transfer(target, annotated)  # (K, C, h16, w16)
         arrived = self.local_transfer(target, previous, previous_probability)  # (K, 1, h4, w4)
         seen16, arrived16 = carried[:, :1], F.avg_pool2d(arrived, 4)
-        x16 = F.relu(self.mix(torch.cat((_objects(target.s16, arrived), carried, arrived16), dim=1)))
+        x16 = F.relu_(self.mix(torch.cat((_objects(target.s16, arrived), carried, arrived16), dim=1)))
         skip8 = torch.cat((_objects(target.s8, arrived), resize(seen16, target.s8), F.avg_pool2d(arrived, 2)), dim=1)
         here = (_objects(target.s4, arrived), resize(seen16, arrived), arrived, previous_probability)
         logits, _ = self.decoder(x16, skip8, torch.cat(here, dim=1))
@@ -175,9 +175,14 @@ class LiteATNet(nn.Module):
         """Where the parameters live."""
         return self.transfer_net.log_scale.device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the networks compute in: inputs are brought to it, answers come in float32."""
+        return self.transfer_net.log_scale.dtype
+
     def encode_image(self, image: Tensor) -> FeaturePyramid:
         """Features of images (B, 3, H, W) in [0, 1]; H and W multiples of 16."""
-        pyramid: FeaturePyramid = self.encoder(image)
+        pyramid: FeaturePyramid = self.encoder(image.to(self.dtype, memory_format=torch.channels_last))
         return pyramid
 
     def annotate(
@@ -189,8 +194,28 @@ class LiteATNet(nn.Module):
         negative_map: Tensor,
     ) -> AnnotationResult:
         """A-Net for K objects; see `Networks.annotate`."""
-        logits, middle = self.annotation_net(features, torch.cat((previous_mask, positive_map, negative_map), dim=1))
-        return AnnotationResult(logits, self.transfer_net.describe(features, middle, logits.sigmoid()))
+        maps = torch.cat((previous_mask, positive_map, negative_map), dim=1).to(self.dtype)
+        logits, middle = self.annotation_net(features, maps)
+        described = self.transfer_net.describe(features, middle, logits.sigmoid())
+        return AnnotationResult(logits.float(), described.float())
+
+    def previous_probability(self, logits: Tensor) -> Tensor:
+        """The sigmoid at stride 4."""
+        return logits.sigmoid()
+
+    def describe(
+        self,
+        image: Tensor,  # noqa: ARG002
+        features: FeaturePyramid,
+        mask: Tensor,
+        positive_map: Tensor,
+        negative_map: Tensor,
+    ) -> Tensor:
+        """Object features of a settled mask; see `Networks.describe`."""
+        maps = torch.cat((mask, positive_map, negative_map), dim=1).to(self.dtype)
+        _, middle = self.annotation_net(features, maps)
+        described: Tensor = self.transfer_net.describe(features, middle, F.avg_pool2d(maps[:, :1], 4))
+        return described.float()
 
     def transfer(
         self,
@@ -210,5 +235,7 @@ class LiteATNet(nn.Module):
         previous_probability: Tensor,
     ) -> TransferResult:
         """T-Net's logits beside the maps of the two transfers, for training and for looking inside."""
-        result: TransferResult = self.transfer_net(target, annotated, previous, previous_probability)
-        return result
+        memory = [(features, object_features.to(self.dtype)) for features, object_features in annotated]
+        parts: TransferResult = self.transfer_net(target, memory, previous, previous_probability.to(self.dtype))
+        carried = None if parts.global_map is None else parts.global_map.float()
+        return TransferResult(parts.logits.float(), parts.local_map.float(), carried)

@@ -66,7 +66,7 @@ class TransferResult:
 
 
 class Networks(Protocol):
-    """A-Net and T-Net behind three calls.
+    """A-Net and T-Net behind four calls.
 
     The batch of a feature pyramid is 1, shared by all K objects, or (in training) equal to the batch of objects.
     """
@@ -89,6 +89,16 @@ class Networks(Protocol):
         negative_map: Tensor,
     ) -> AnnotationResult:
         """A-Net: image (1, 3, H, W) in [0, 1], its features, and three maps (K, 1, H, W) in [0, 1]."""
+
+    def previous_probability(self, logits: Tensor) -> Tensor:
+        """What `transfer` takes as the previous frame's probability, (K, 1, H/4, W/4), from that frame's logits."""
+
+    def describe(
+        self, image: Tensor, features: FeaturePyramid, mask: Tensor, positive_map: Tensor, negative_map: Tensor
+    ) -> Tensor:
+        """Object features (K, C, H/16, W/16) of a mask (K, 1, H, W) in [0, 1] that the user has settled, say with a
+        brush; the maps (K, 1, H, W) hold the strokes and what was painted.
+        """
 
     def transfer(
         self,

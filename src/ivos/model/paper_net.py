@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ivos.core import transfer
 from ivos.model.config import LocalTransfer, ModelConfig
-from ivos.model.networks import AnnotationResult, FeaturePyramid
+from ivos.model.networks import AnnotationResult, FeaturePyramid, TransferResult
 from ivos.model.paper_decoder import Decoder, resize
 from ivos.model.se_resnet import CHANNELS, SEBottleneck, SEResNet50, normalise
 
@@ -155,6 +155,12 @@ class PaperATNet(nn.Module):
         result: AnnotationResult = self.annotation_net(normalise(image).to(self.dtype), maps.to(self.dtype))
         return result
 
+    def describe(
+        self, image: Tensor, features: FeaturePyramid, mask: Tensor, positive_map: Tensor, negative_map: Tensor
+    ) -> Tensor:
+        """Object features of a settled mask: the paper's converter reads no mask, so A-Net is given it as previous."""
+        return self.annotate(image, features, mask, positive_map, negative_map).object_features
+
     def transfer(
         self,
         target: FeaturePyramid,
@@ -172,6 +178,16 @@ class PaperATNet(nn.Module):
         """
         logits: Tensor = self.transfer_net(target, annotated, previous, previous_probability)[0]
         return logits
+
+    def transfer_parts(
+        self,
+        target: FeaturePyramid,
+        annotated: Sequence[tuple[FeaturePyramid, Tensor]],
+        previous: FeaturePyramid,
+        previous_probability: Tensor,
+    ) -> TransferResult:
+        """T-Net's logits beside the local transfer's map, for the auxiliary loss; arguments as of `transfer`."""
+        return TransferResult(*self.transfer_net(target, annotated, previous, previous_probability), None)
 
     def previous_probability(self, logits: Tensor) -> Tensor:
         """Probability (K, 1, H/4, W/4) of a frame's logits, taken at full size and brought back, as released.

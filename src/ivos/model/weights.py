@@ -18,6 +18,7 @@ from ivos.errors import InputError, OutputError, WeightsError
 from ivos.model.atnet import ATNet, build, build_empty
 from ivos.model.config import PRESETS
 from ivos.model.config_json import config_from_json, config_to_json
+from ivos.model.fusing import fuse_batch_norms
 
 FORMAT = "ivos-1"
 BUNDLED = Path(__file__).parent.parent / "weights"
@@ -118,7 +119,8 @@ def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu") -
         device: "cpu", "cuda" (or "cuda:1", ...) or "mps".
 
     Returns:
-        The networks in eval mode: bf16 on CPUs that compute in it (unless the preset asks for float32), else float32.
+        The networks in eval mode, their batch norms folded into the convolutions (`load_weights` gives networks to
+        train or save): bf16 on CPUs that compute in it (unless the preset asks for float32), else float32.
 
     Raises:
         InputError: The name, the file or the device does not exist.
@@ -140,8 +142,9 @@ def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu") -
                 f" the presets are {', '.join(PRESETS)}; for your own weights give the path of the file."
             )
         net = load_weights(name)
+    fuse_batch_norms(net)
     fast = place.type == "cpu" and net.config.reduced_precision and cpu_has_bf16()
-    return net.to(place, torch.bfloat16 if fast else torch.float32)
+    return net.to(place, torch.bfloat16 if fast else torch.float32).to(memory_format=torch.channels_last)
 
 
 def cpu_has_bf16() -> bool:

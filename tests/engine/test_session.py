@@ -10,7 +10,6 @@ from ivos.engine.session import Session
 from ivos.errors import InputError, SessionOrderError, WeightsError
 from ivos.types import Scribble
 
-
 lightly = settings(deadline=None, max_examples=15)
 
 

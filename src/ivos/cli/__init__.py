@@ -1,21 +1,31 @@
-"""The command line: `ivos segment | demo | info | train`. One function a command, heavy imports inside."""
+"""The command line: `ivos segment | demo | info | train | convert`. One function a command, heavy imports inside."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TextIO
 
 import tyro
 
+from ivos.cli.convert import convert
 from ivos.cli.demo import demo
 from ivos.cli.info import info
 from ivos.cli.segment import segment
-from ivos.errors import IvosError
+from ivos.errors import InputError, IvosError
 
-COMMANDS = {"segment": segment, "demo": demo, "info": info}
 USER_ERROR, INTERRUPTED = 2, 130
+
+
+def train() -> None:
+    """Train A-Net (a-net), then T-Net (t-net), on your own or public data."""
+
+
+COMMANDS: Mapping[str, Callable[..., None]] = MappingProxyType(
+    {"segment": segment, "demo": demo, "info": info, "train": train, "convert": convert}
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,12 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What follows `ivos` on the command line; None: `sys.argv`.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _show_warning
         try:
             tyro.extras.subcommand_cli_from_dict(
-                COMMANDS,
+                dict(_commands(arguments)),
                 prog="ivos",
                 args=arguments,
                 config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
@@ -41,6 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write("ivos: interrupted; files that were finished are whole.\n")
             return INTERRUPTED
     return 0
+
+
+def _commands(arguments: Sequence[str]) -> Mapping[str, Callable[..., None]]:
+    """All commands; the flags of `train` come with PyTorch, which is imported only when they are asked for."""
+    if list(arguments[:1]) != ["train"]:
+        return COMMANDS
+    try:
+        from ivos.cli.training import train as train_with_flags
+    except ModuleNotFoundError as error:
+        raise InputError(f"Training needs {error.name}, which is not installed: pip install 'ivos[train]'.") from error
+    return {**COMMANDS, "train": train_with_flags}
 
 
 def _show_warning(

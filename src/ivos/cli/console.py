@@ -10,6 +10,8 @@ from tqdm import tqdm
 
 T = TypeVar("T")
 
+DELAY_SECONDS = 1.0
+"""Work that is done sooner shows no bar."""
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
 
 
@@ -21,7 +23,9 @@ def say(text: str = "") -> None:
 
 def frames_bar(items: Iterable[T], total: int, title: str) -> Iterator[T]:
     """The items, one a frame, with a bar and frames/s on standard error once they take longer than a second."""
-    with tqdm(items, desc=title, total=total, unit=" frames", bar_format=BAR, delay=1.0, dynamic_ncols=True) as bar:
+    with tqdm(
+        items, desc=title, total=total, unit=" frames", bar_format=BAR, delay=DELAY_SECONDS, dynamic_ncols=True
+    ) as bar:
         yield from bar
 
 

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivos.engine.history import History
-from ivos.engine.state import FrameResult, PendingFrame, State
+from ivos.engine.state import FrameResult, ObjectFeatures, PendingFrame, State
 from ivos.errors import InputError
 from ivos.io.project import StateData
-from ivos.types import Annotation
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -48,14 +47,20 @@ def _pack_state(state: State) -> StateData:
     }
     for t, result in enumerate(state.results):
         if result is not None:
-            arrays[f"logits/{t}"] = result.logits
+            arrays |= _pack_result(f"logits/{t}", result)
     for t, features in state.object_features.items():
-        arrays[f"features/{t}"] = features
+        arrays[f"features/{t}"] = features.values
+        arrays[f"features/{t}/objects"] = np.array(features.objects, np.uint8)
     for t, pending in state.pending.items():
-        arrays[f"pending/logits/{t}"] = pending.result.logits
+        arrays |= _pack_result(f"pending/logits/{t}", pending.result)
         arrays[f"pending/features/{t}"] = pending.object_features
-    annotations = tuple(Annotation(t, pending.scribbles) for t, pending in state.pending.items())
+    annotations = tuple(pending.annotation(t) for t, pending in state.pending.items())
     return StateData(state.rounds, annotations, arrays)
+
+
+def _pack_result(name: str, result: FrameResult) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {name: result.logits, f"{name}/objects": np.array(result.objects, np.uint8)}
+    return arrays if result.brushwork is None else {**arrays, f"{name}/brushwork": result.brushwork}
 
 
 def _confidences(results: Any) -> NDArray[np.float64]:
@@ -71,25 +76,36 @@ def _unpack_state(data: StateData, shape: tuple[int, int, int, int]) -> State:
     if any(each.frame >= num_frames for each in strokes):
         raise ValueError(f"it has strokes beyond its {num_frames} frames")
 
-    def result(name: str, sure: float) -> FrameResult:
-        logits = _checked(arrays, name, np.dtype(np.float16), (num_objects, *cells))
-        return FrameResult(logits, float(sure))
+    def objects(name: str) -> tuple[int, ...]:
+        ids = tuple(arrays[f"{name}/objects"].tolist()) if f"{name}/objects" in arrays else None
+        ids = tuple(range(1, num_objects + 1)) if ids is None else ids
+        if list(ids) != sorted(set(ids) & set(range(1, num_objects + 1))):
+            raise ValueError(f"{name} is about the objects {ids} of {num_objects}")
+        return ids
 
-    def features(name: str) -> NDArray[np.float32]:
-        return _checked(arrays, name, np.dtype(np.float32), (num_objects, *arrays[name].shape[1:]))
+    def result(name: str, sure: float) -> FrameResult:
+        ids = objects(name)
+        logits = _checked(arrays, name, np.dtype(np.float16), (len(ids), *cells))
+        return FrameResult(logits, float(sure), ids, arrays.get(f"{name}/brushwork"))
+
+    def rows(name: str, ids: tuple[int, ...]) -> NDArray[np.float32]:
+        return _checked(arrays, name, np.dtype(np.float32), (len(ids), *arrays[name].shape[1:]))
 
     annotated = {annotation.frame for together in data.rounds for annotation in together}
     return State(
         results=tuple(
             result(f"logits/{t}", confidence[t]) if f"logits/{t}" in arrays else None for t in range(num_frames)
         ),
-        object_features={t: features(f"features/{t}") for t in annotated},
+        object_features={
+            t: ObjectFeatures(rows(f"features/{t}", objects(f"features/{t}")), objects(f"features/{t}"))
+            for t in annotated
+        },
         rounds=data.rounds,
         pending={
             each.frame: PendingFrame(
                 each.scribbles,
                 result(f"pending/logits/{each.frame}", sure),
-                features(f"pending/features/{each.frame}"),
+                rows(f"pending/features/{each.frame}", objects(f"pending/logits/{each.frame}")),
             )
             for each, sure in zip(data.pending, arrays["pending/confidence"], strict=True)
         },

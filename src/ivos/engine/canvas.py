@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,9 +12,10 @@ from torch.nn import functional as F
 
 from ivos.core.fusion import fuse
 from ivos.core.geometry import pad_to_multiple, unpad, upsample_logits, working_size
+from ivos.engine.state import FrameResult
 from ivos.errors import InputError
 from ivos.model.config import ModelConfig
-from ivos.types import LabelMask, Pixels
+from ivos.types import VOID, LabelMask, Pixels
 
 STRIDE = 4
 """Pixels of the padded frame a logit cell."""
@@ -68,6 +71,14 @@ class Canvas:
         on_device = torch.from_numpy(maps)[:, None].to(self._device)
         return pad_to_multiple(on_device, config.pad_multiple, mode="constant", always=config.always_pad)[0]
 
+    def full_maps(self, maps: NDArray[np.float32]) -> Tensor:
+        """Maps of K objects at full size (K, *size) as network input (K, 1, *padded), zero in the border."""
+        on_device = torch.from_numpy(maps)[:, None].to(self._device)
+        if self.working != self.size:
+            on_device = F.interpolate(on_device, self.working, mode="bilinear", align_corners=False, antialias=True)
+        config = self._config
+        return pad_to_multiple(on_device, config.pad_multiple, mode="constant", always=config.always_pad)[0]
+
     def padded_probability(self, logits: NDArray[np.float16]) -> Tensor:
         """The probability over the padded frame, shape (K, 1, *padded), from logits (K, *cells)."""
         cells = torch.from_numpy(logits)[:, None].to(self._device).float()
@@ -85,10 +96,29 @@ class Canvas:
         """The label mask at full size, shape `size`, from logits (K, *cells)."""
         return fuse(self._full_probability(logits), self._config.fusion_threshold).cpu().numpy()
 
-    def cell_mask(self, logits: NDArray[np.float16]) -> LabelMask:
-        """The label mask at stride 4 of the padded frame, shape `cells`, from logits (K, *cells)."""
-        probability = torch.from_numpy(logits).float().sigmoid()
-        return fuse(probability, self._config.fusion_threshold).numpy()
+    def shown(self, result: FrameResult | None, without: Collection[int] = ()) -> LabelMask:
+        """The label mask of a result at full size, shape `size`, its brushwork exact to the pixel.
+
+        Args:
+            result: Of some frame; None: no round has arrived there, the mask is empty.
+            without: Ids of objects to leave out, as if they were not there.
+        """
+        if result is None:
+            return np.zeros(self.size, np.uint8)
+        ids = [k for k in result.objects if k not in without]
+        mask = _named(self.label_mask(result.rows(ids)), ids) if ids else np.zeros(self.size, np.uint8)
+        if result.brushwork is None:
+            return mask
+        painted = np.isin(result.brushwork, [VOID, *without], invert=True)
+        return np.where(painted, result.brushwork, mask)
+
+    def cell_mask(self, result: FrameResult | None, without: Collection[int] = ()) -> LabelMask:
+        """The label mask of a result at stride 4 of the padded frame, shape `cells`; arguments as of `shown`."""
+        ids = [k for k in result.objects if k not in without] if result else []
+        if not result or not ids:
+            return np.zeros(self.cells, np.uint8)
+        probability = torch.tensor(result.rows(ids)).float().sigmoid()
+        return _named(fuse(probability, self._config.fusion_threshold).numpy(), ids)
 
     def _full_probability(self, logits: NDArray[np.float16]) -> Tensor:
         aligned = self._config.align_corners
@@ -97,3 +127,10 @@ class Canvas:
         if self.working != self.size:
             full = upsample_logits(full, self.size, align_corners=False)  # as the image was shrunk
         return full[:, 0].sigmoid()
+
+
+def _named(rows: LabelMask, ids: Sequence[int]) -> LabelMask:
+    """A mask of row numbers 1..K' as a mask of object ids."""
+    if list(ids) == list(range(1, len(ids) + 1)):
+        return rows
+    return np.array([0, *ids], np.uint8)[rows]

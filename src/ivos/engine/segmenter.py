@@ -12,15 +12,15 @@ from torch import Tensor
 
 from ivos.core.confidence import frame_confidence
 from ivos.core.scribbles import blur_maps, scribble_maps
+from ivos.engine.brushwork import paint_over
 from ivos.engine.canvas import Canvas
 from ivos.engine.features import FeatureCache
-from ivos.engine.state import FrameResult, PendingFrame, State
+from ivos.engine.state import LOGIT_LIMIT, FrameResult, ObjectFeatures, PendingFrame, State
 from ivos.errors import WeightsError
 from ivos.model.networks import FeaturePyramid, Networks
-from ivos.types import Frames, Scribble
+from ivos.types import VOID, Frames, LabelMask, Scribble
 
-LOGIT_LIMIT = 12.0
-"""Logits are kept within +-12: a probability of 6e-6, far beyond any decision."""
+Maps = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ClipSegmenter:
     Args:
         networks: The pair of networks.
         frames: The clip.
-        num_objects: K.
+        num_objects: K; may grow later by assignment.
         canvas: The working geometry of the clip.
         cache_bytes: Budget of the feature cache.
     """
@@ -48,44 +48,62 @@ class ClipSegmenter:
         self.features = FeatureCache(self._encode, cache_bytes)
         self._networks = networks
         self._frames = frames
-        self._num_objects = num_objects
+        self.num_objects = num_objects
 
-    def annotate(self, state: State, frame: int, scribbles: tuple[Scribble, ...]) -> PendingFrame:
-        """A-Net's answer to the strokes of the running round on one frame (section 3.2).
+    def annotate(
+        self,
+        state: State,
+        frame: int,
+        scribbles: tuple[Scribble, ...],
+        *,
+        objects: Sequence[int] | None = None,
+        brushwork: LabelMask | None = None,
+    ) -> PendingFrame:
+        """A-Net's answer to the strokes of the running round on one frame (section 3.2), the brushwork on top of it.
 
         Args:
-            state: Its result on the frame is the previous mask; 0.5 everywhere where there is none.
+            state: Its result on the frame is the previous mask; 0.5 everywhere for objects that have none there.
             frame: The annotated frame.
-            scribbles: All strokes of this round on it.
+            scribbles: All strokes of this round on it. Without any, the brush works on the result so far.
+            objects: Ids of the objects to answer for, ascending; None: 1..K.
+            brushwork: Labels that the user painted, shape (H, W), 255 where nothing was.
 
         Returns:
             The pending annotation.
         """
+        ids = self._ids(objects)
+        if not ids:
+            nothing = FrameResult(np.zeros((0, *self.canvas.cells), np.float16), 1.0, (), brushwork)
+            return PendingFrame(scribbles, nothing, np.zeros((0, 1, 1, 1), np.float32))
         previous = state.results[frame]
         earlier = state.earlier_scribbles(frame) if self._networks.config.accumulate_scribbles else ()
-        positive, negative = self._maps((*earlier, *scribbles), previous)
+        maps = self._maps((*earlier, *scribbles), previous, ids)
         with torch.inference_mode():
-            blank = torch.full((self._num_objects, 1, *self.canvas.padded), 0.5, device=self._networks.device)
-            answer = self._networks.annotate(
-                self.canvas.image(self._frames[frame], frame),
-                self.features[frame],
-                blank if previous is None else self.canvas.padded_probability(previous.logits),
-                self.canvas.maps(positive),
-                self.canvas.maps(negative),
-            )
-            features = answer.object_features.float().cpu().numpy()
-            return PendingFrame(scribbles, self._result(answer.logits.float()), features)
+            if scribbles:
+                result, features = self._answer(frame, previous, ids, maps)
+                if brushwork is None:
+                    return PendingFrame(scribbles, result, features)
+            else:
+                result = self._result(self._rows(previous, ids), ids)
+            return PendingFrame(scribbles, *self._painted(frame, result, brushwork, maps))
 
-    def start(self, frame: int, result: FrameResult) -> Carried:
-        """What the first step of a pass carries away from the annotated frame."""
-        logits = torch.from_numpy(result.logits)[:, None].to(self._networks.device).float()
-        with torch.inference_mode():
-            return Carried(self.features[frame], logits)
+    def start(self, frame: int, result: FrameResult, objects: Sequence[int] | None = None) -> Carried:
+        """What the first step of a pass carries away from the annotated frame for some objects, 1..K if None."""
+        return Carried(self.features[frame], self._rows(result, self._ids(objects)))
 
-    def memory(self, object_features: Mapping[int, NDArray[np.float32]]) -> tuple[tuple[int, Tensor], ...]:
-        """The object features of all annotated frames on the networks' device, in order of the frames."""
+    def memory(
+        self, object_features: Mapping[int, ObjectFeatures], objects: Sequence[int] | None = None
+    ) -> tuple[tuple[int, Tensor], ...]:
+        """The features of some objects (1..K if None) in the frames annotated for all of them, in order of frames."""
+        ids = self._ids(objects)
         device = self._networks.device
-        return tuple((t, torch.from_numpy(object_features[t]).to(device)) for t in sorted(object_features))
+        chosen = []
+        for t in sorted(object_features):
+            described = object_features[t]
+            if set(ids) <= set(described.objects):
+                rows = described.values[[described.objects.index(k) for k in ids]]
+                chosen.append((t, torch.from_numpy(rows).to(device)))
+        return tuple(chosen)
 
     def transfer(self, t: int, memory: Sequence[tuple[int, Tensor]], previous: Carried) -> Carried:
         """T-Net's answer on frame t, before superposition (section 3.3)."""
@@ -95,45 +113,100 @@ class ClipSegmenter:
             before = self._networks.previous_probability(previous.logits)
             return Carried(target, self._networks.transfer(target, annotated, previous.features, before))
 
-    def superpose(self, new: Carried, old: FrameResult | None, weight: float) -> FrameResult:
+    def superpose(
+        self, new: Carried, old: FrameResult | None, weight: float, objects: Sequence[int] | None = None
+    ) -> FrameResult:
         """The new round's probability and the earlier result, mixed (eq. 6).
 
         Args:
-            new: T-Net's answer of this round.
-            old: The frame's result so far; without one the new answer stands alone.
+            new: T-Net's answer of this round, one row an object.
+            old: The frame's result so far; for objects without one the new answer stands alone.
             weight: Share of the new answer, in [0.5, 1].
+            objects: The ids of the rows, ascending; None: 1..K. Other objects keep what they have in `old`.
 
         Returns:
             The frame's result after this round.
         """
+        ids = self._ids(objects)
         with torch.inference_mode():
-            if old is None or weight == 1.0:
-                return self._result(new.logits)
-            before = torch.from_numpy(old.logits)[:, None].to(new.logits.device).float()
-            return self._result((weight * new.logits.sigmoid() + (1.0 - weight) * before.sigmoid()).logit())
+            logits = new.logits
+            if old is not None and weight < 1.0:
+                mixed = (weight * logits.sigmoid() + (1.0 - weight) * self._rows(old, ids).sigmoid()).logit()
+                known = torch.tensor([k in old.objects for k in ids], device=logits.device)[:, None, None, None]
+                logits = torch.where(known, mixed, logits)
+            if old is None:
+                return self._result(logits, ids)
+            together = tuple(sorted({*old.objects, *ids}))
+            if together != ids:
+                every = self._rows(old, together)
+                every[[together.index(k) for k in ids]] = logits
+                logits = every
+            return self._result(logits, together, old.brushwork)
+
+    def _ids(self, objects: Sequence[int] | None) -> tuple[int, ...]:
+        return tuple(range(1, self.num_objects + 1) if objects is None else objects)
+
+    def _rows(self, result: FrameResult | None, ids: Sequence[int]) -> Tensor:
+        """The logits (len(ids), 1, h, w) of some objects on the networks' device, float32; absent without a result."""
+        absent = np.full((len(ids), *self.canvas.cells), -LOGIT_LIMIT, np.float16)
+        rows = absent if result is None else result.rows(ids)
+        return torch.tensor(rows, dtype=torch.float32, device=self._networks.device)[:, None]
+
+    def _answer(
+        self, frame: int, previous: FrameResult | None, ids: tuple[int, ...], maps: Maps
+    ) -> tuple[FrameResult, NDArray[np.float32]]:
+        """A-Net's own answer: the result and the object features."""
+        before = torch.full((len(ids), 1, *self.canvas.padded), 0.5, device=self._networks.device)
+        if previous is not None:
+            known = [row for row, k in enumerate(ids) if k in previous.objects]
+            before[known] = self.canvas.padded_probability(previous.rows([ids[row] for row in known]))
+        answer = self._networks.annotate(
+            self.canvas.image(self._frames[frame], frame),
+            self.features[frame],
+            before,
+            self.canvas.maps(maps[0]),
+            self.canvas.maps(maps[1]),
+        )
+        return self._result(answer.logits.float(), ids), answer.object_features.float().cpu().numpy()
+
+    def _painted(
+        self, frame: int, result: FrameResult, brushwork: LabelMask | None, maps: Maps
+    ) -> tuple[FrameResult, NDArray[np.float32]]:
+        """A result and its object features once the brushwork is on it."""
+        blank = np.full(self.canvas.size, VOID, np.uint8)
+        painted = paint_over(self.canvas, result, blank if brushwork is None else brushwork)
+        features = self._networks.describe(
+            self.canvas.image(self._frames[frame], frame),
+            self.features[frame],
+            painted.probability,
+            torch.maximum(self.canvas.maps(maps[0]), painted.inside),
+            torch.maximum(self.canvas.maps(maps[1]), painted.outside),
+        )
+        return self._result(painted.logits, result.objects, brushwork), features.float().cpu().numpy()
 
     def _encode(self, t: int) -> FeaturePyramid:
         return self._networks.encode_image(self.canvas.image(self._frames[t], t))
 
-    def _maps(
-        self, scribbles: tuple[Scribble, ...], previous: FrameResult | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _maps(self, scribbles: tuple[Scribble, ...], previous: FrameResult | None, ids: tuple[int, ...]) -> Maps:
+        """Positive and negative map of each object; from its second round on as corrections of its mask."""
         config = self._networks.config
-        positive, negative = scribble_maps(
-            scribbles, self._num_objects, self.canvas.working, radius=config.scribble_radius
-        )
-        if previous is None:
-            return positive, negative if config.negatives_in_first_round else np.zeros_like(negative)
-        if config.blur_corrections:
-            positive, negative = blur_maps(positive), blur_maps(negative)
-        if config.negatives_inside_previous_only:
-            inside = self.canvas.working_probability(previous.logits) >= 0.5
-            negative = negative * inside
+        highest = max(self.num_objects, *ids)
+        maps = scribble_maps(scribbles, highest, self.canvas.working, radius=config.scribble_radius)
+        positive, negative = (each[np.array(ids) - 1] for each in maps)
+        for row, k in enumerate(ids):
+            if previous is None or k not in previous.objects:
+                if not config.negatives_in_first_round:
+                    negative[row] = 0
+                continue
+            if config.blur_corrections:
+                positive[row], negative[row] = blur_maps(positive[row]), blur_maps(negative[row])
+            if config.negatives_inside_previous_only:
+                negative[row] *= self.canvas.working_probability(previous.rows((k,)))[0] >= 0.5
         return positive, negative
 
-    def _result(self, logits: Tensor) -> FrameResult:
+    def _result(self, logits: Tensor, ids: tuple[int, ...], brushwork: LabelMask | None = None) -> FrameResult:
         if logits.isnan().any():
             raise WeightsError("The networks gave values that are not numbers; the weights are damaged. Load others.")
-        limited = logits[:, 0].clamp(-LOGIT_LIMIT, LOGIT_LIMIT)  # (K, h, w)
+        limited = logits[:, 0].clamp(-LOGIT_LIMIT, LOGIT_LIMIT)  # (K', h, w)
         confidence = float(frame_confidence(limited.sigmoid()))
-        return FrameResult(limited.cpu().numpy().astype(np.float16), confidence)
+        return FrameResult(limited.cpu().numpy().astype(np.float16), confidence, ids, brushwork)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ivos.core.confidence import Trust, motion, trust, worst_frame
+from ivos.engine.annotating import painted, scribbled
 from ivos.engine.archive import pack
 from ivos.engine.canvas import Canvas
 from ivos.engine.history import History
@@ -20,9 +20,10 @@ from ivos.engine.segmenter import ClipSegmenter
 from ivos.engine.state import State
 from ivos.errors import InputError, SessionOrderError
 from ivos.io.clip_reference import refer_to_clip
+from ivos.io.masks import check_mask
 from ivos.io.project import ProjectData, save_project
 from ivos.model.networks import Networks
-from ivos.types import MAX_OBJECTS, Annotation, Frames, LabelMask, Scribble
+from ivos.types import MAX_OBJECTS, VOID, Annotation, Frames, LabelMask, Scribble
 
 CACHE_BYTES = 512 << 20
 
@@ -95,12 +96,42 @@ class Session:
                     f"A scribble is for object {scribble.object_id}; this session has objects 1..{self.num_objects} "
                     "(0 is background)."
                 )
-        state = self.history.state
-        waiting = state.pending.get(annotation.frame)
-        strokes = (*(waiting.scribbles if waiting else ()), *annotation.scribbles)
-        pending = self._segmenter.annotate(state, annotation.frame, strokes)
-        self.history.advance(state.annotated(annotation.frame, pending))
-        return self._canvas.label_mask(pending.result.logits)
+        self.history.advance(scribbled(self._segmenter, self.history.state, annotation))
+        return self.preview(annotation.frame)
+
+    def paint(self, frame: int, mask: LabelMask) -> LabelMask:
+        """Take a mask that the user has repaired with a brush, for the last pixels; it counts as an annotation.
+
+        The pixels that differ from `preview(frame)` stay exactly as painted, whatever later rounds bring; only a later
+        stroke over them or `undo` frees them again. `propagate` carries the repaired mask to other frames.
+
+        Args:
+            frame: 0-based index.
+            mask: The whole label mask, shape (H, W), values 0..K.
+
+        Returns:
+            The frame's label mask as it will be, shape (H, W), uint8.
+
+        Raises:
+            InputError: There is no such frame or object, or the mask has another size.
+        """
+        self._check_frame(frame)
+        labels = check_mask(mask)
+        if labels.shape != self.frames.size or labels.max() > self.num_objects:
+            raise InputError(
+                f"A painted mask of shape {labels.shape} with labels up to {labels.max()} does not fit; expected "
+                f"{self.frames.size} and labels 0..{self.num_objects}."
+            )
+        self.history.advance(painted(self._segmenter, self.history.state, frame, labels))
+        return self.preview(frame)
+
+    def add_object(self) -> int:
+        """The id of a new object, K + 1 <= 254: it has no mask anywhere until it is drawn; `undo` keeps it."""
+        if self.num_objects == MAX_OBJECTS:
+            raise InputError(f"A session cannot have more than {MAX_OBJECTS} objects.")
+        self.num_objects += 1
+        self._segmenter.num_objects = self.num_objects
+        return self.num_objects
 
     def propagate(
         self, *, direction: Direction = "both", within: range | None = None
@@ -175,8 +206,7 @@ class Session:
             InputError: There is no such frame.
         """
         self._check_frame(t)
-        result = self.history.state.results[t]
-        return np.zeros(self.frames.size, np.uint8) if result is None else self._canvas.label_mask(result.logits)
+        return self._canvas.shown(self.history.state.results[t])
 
     def probability(self, t: int) -> NDArray[np.float32]:
         """The probability of every object in frame t, shape (K, H, W) in [0, 1]; 0 where no round has arrived.
@@ -186,15 +216,19 @@ class Session:
         """
         self._check_frame(t)
         result = self.history.state.results[t]
-        if result is None:
-            return np.zeros((self.num_objects, *self.frames.size), np.float32)
-        return self._canvas.probability(result.logits)
+        probability = np.zeros((self.num_objects, *self.frames.size), np.float32)
+        if result is not None and result.objects:
+            probability[np.array(result.objects) - 1] = self._canvas.probability(result.logits)
+        if result is not None and result.brushwork is not None:
+            sure = result.brushwork != VOID
+            probability[:, sure] = result.brushwork[sure] == np.arange(1, self.num_objects + 1)[:, None]
+        return probability
 
     def preview(self, t: int) -> LabelMask:
         """The label mask of frame t as its pending annotation will make it, else as in `mask`."""
         self._check_frame(t)
-        pending = self.history.state.pending.get(t)
-        return self.mask(t) if pending is None else self._canvas.label_mask(pending.result.logits)
+        self._check_frame(t)
+        return self._canvas.shown(self.history.state.shown(t))
 
     @property
     def rounds(self) -> tuple[tuple[Annotation, ...], ...]:
@@ -204,7 +238,7 @@ class Session:
     @property
     def pending(self) -> tuple[Annotation, ...]:
         """The annotations that wait for `propagate`, in the order of their first stroke."""
-        return tuple(Annotation(t, waiting.scribbles) for t, waiting in self.history.state.pending.items())
+        return tuple(waiting.annotation(t) for t, waiting in self.history.state.pending.items())
 
     def confidence(self) -> NDArray[np.float64]:
         """How sure the networks are of each frame, shape (T,), in [0, 1]; NaN where no round has arrived."""
@@ -214,8 +248,7 @@ class Session:
     def trust(self) -> Trust:
         """How far each frame can be trusted, and why not: confidence, jumps of area and of place."""
         state = self.history.state
-        blank = np.zeros(self._canvas.cells, np.uint8)
-        masks = (blank if result is None else self._canvas.cell_mask(result.logits) for result in state.results)
+        masks = map(self._canvas.cell_mask, state.results)
         return trust(self.confidence(), *motion(masks, self.num_objects))
 
     def worst_frame(self) -> int:
@@ -242,18 +275,7 @@ class Session:
         save_project(path, ProjectData(clip, name, self.num_objects, self.resolution, states, current))
 
     def _plan(self, state: State, direction: Direction, within: range | None) -> list[Pass]:
-        if direction not in get_args(Direction):
-            raise InputError(f"The direction is {direction!r}; expected one of {', '.join(get_args(Direction))}.")
-        if not state.sources:
-            raise SessionOrderError("Nothing was annotated yet; call `annotate` with scribbles before `propagate`.")
-        clip = range(self.num_frames)
-        if within is None:
-            within = clip
-        if within.step != 1 or not within or within[0] not in clip or within[-1] not in clip:
-            raise InputError(f"Cannot propagate within {within}; expected frames of {clip} without gaps.")
-        for t in state.sources:
-            if t not in within:
-                raise InputError(f"Cannot propagate within {within}: frame {t} was annotated outside. Widen the range.")
+        within = range(self.num_frames) if within is None else within
         return plan(state, direction, within, self.model.config.reach)
 
     def _round(self, state: State, runs: list[Pass]) -> Iterator[tuple[int, LabelMask]]:
@@ -262,7 +284,7 @@ class Session:
         with closing(propagation(self._segmenter, state, runs)) as steps:
             for t, result in steps:
                 results[t] = result
-                yield t, self._canvas.label_mask(result.logits)
+                yield t, self._canvas.shown(result)
                 self._check_unchanged(state)
         self.history.advance(state.propagated(results))
 

@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ivos.types import Annotation, Scribble
+from ivos.types import BACKGROUND, Annotation, LabelMask, Scribble
+
+LOGIT_LIMIT = 12.0
+"""Logits are kept within +-12: a probability of 6e-6, far beyond any decision."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameResult:
-    """The result of one frame.
+    """The result of one frame: a row for every object that some round has brought there.
 
     Attributes:
-        logits: One map an object at stride 4 of the padded frame, shape (K, h, w).
+        logits: One map an object at stride 4 of the padded frame, shape (K', h, w).
         confidence: How sure the networks are of this frame, in [0, 1].
+        objects: The ids of the K' objects, ascending.
+        brushwork: What the user painted, shape (H, W): the label that a pixel has whatever the logits say, 255 where
+            nothing was painted; None: nothing at all.
     """
 
     logits: NDArray[np.float16]
     confidence: float
+    objects: tuple[int, ...]
+    brushwork: LabelMask | None = None
+
+    def rows(self, objects: Sequence[int]) -> NDArray[np.float16]:
+        """The logits of the given objects, shape (len(objects), h, w); surely absent where they have none here."""
+        if tuple(objects) == self.objects:
+            return self.logits
+        absent = np.full(self.logits.shape[1:], -LOGIT_LIMIT, np.float16)
+        return np.stack([self.logits[self.objects.index(k)] if k in self.objects else absent for k in objects])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectFeatures:
+    """What T-Net carries from one annotated frame.
+
+    Attributes:
+        values: One row an object, shape (K', C, h/4, w/4).
+        objects: The ids of the K' objects that the frame was annotated for.
+    """
+
+    values: NDArray[np.float32]
+    objects: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,14 +58,18 @@ class PendingFrame:
     """An annotated frame that waits for the next propagation.
 
     Attributes:
-        scribbles: All strokes drawn on the frame in this round, in drawing order.
-        result: A-Net's answer.
-        object_features: What T-Net carries from this frame, shape (K, C, h/4, w/4).
+        scribbles: All strokes drawn on the frame in this round, in drawing order; none if it was only painted on.
+        result: A-Net's answer, with the brushwork on it.
+        object_features: What T-Net carries from this frame, shape (K', C, h/4, w/4), rows as in the result.
     """
 
     scribbles: tuple[Scribble, ...]
     result: FrameResult
     object_features: NDArray[np.float32]
+
+    def annotation(self, frame: int) -> Annotation:
+        """The strokes as the history keeps them."""
+        return Annotation(frame, self.scribbles, painted=self.result.brushwork is not None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +84,7 @@ class State:
     """
 
     results: tuple[FrameResult | None, ...]
-    object_features: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
+    object_features: Mapping[int, ObjectFeatures] = field(default_factory=dict)
     rounds: tuple[tuple[Annotation, ...], ...] = ()
     pending: Mapping[int, PendingFrame] = field(default_factory=dict)
 
@@ -67,6 +99,23 @@ class State:
         if self.pending:
             return tuple(self.pending)
         return tuple(annotation.frame for annotation in self.rounds[-1]) if self.rounds else ()
+
+    @property
+    def memory(self) -> Mapping[int, ObjectFeatures]:
+        """The object features of all annotated frames, the pending ones included, by frame."""
+        waiting = {t: ObjectFeatures(each.object_features, each.result.objects) for t, each in self.pending.items()}
+        return {**self.object_features, **waiting}
+
+    def shown(self, frame: int) -> FrameResult | None:
+        """The frame's pending result, else that of the newest round."""
+        return self.pending[frame].result if frame in self.pending else self.results[frame]
+
+    def drawn_objects(self, frame: int, scribbles: Iterable[Scribble]) -> tuple[int, ...]:
+        """The objects an annotation of `frame` is about: those drawn there now or earlier, and those it shows."""
+        strokes = (*self.earlier_scribbles(frame), *scribbles)
+        shown = self.shown(frame)
+        ids = {stroke.object_id for stroke in strokes} | set(shown.objects if shown else ())
+        return tuple(sorted(ids - {BACKGROUND}))
 
     def earlier_scribbles(self, frame: int) -> tuple[Scribble, ...]:
         """Strokes drawn on `frame` in all finished rounds, oldest first."""
@@ -84,10 +133,9 @@ class State:
 
     def propagated(self, results: Sequence[FrameResult | None]) -> State:
         """The state after a round: pending annotations are part of the history, the frames show `results`."""
-        finished = tuple(Annotation(frame, pending.scribbles) for frame, pending in self.pending.items())
-        features = {frame: pending.object_features for frame, pending in self.pending.items()}
+        finished = tuple(pending.annotation(frame) for frame, pending in self.pending.items())
         return State(
             results=tuple(results),
-            object_features={**self.object_features, **features},
+            object_features=self.memory,
             rounds=(*self.rounds, finished) if finished else self.rounds,
         )

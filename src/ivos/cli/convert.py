@@ -1,0 +1,29 @@
+"""`ivos convert`: the authors' released checkpoint becomes a weights file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from ivos.cli.console import say
+
+
+def convert(
+    checkpoint: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CHECKPOINT")], *, out: Path
+) -> None:
+    """Turn the authors' ATNet-checkpoint.pth into a weights file for --model.
+
+    Args:
+        checkpoint: The released file; only tensors are read from it, no code is run.
+        out: The weights file to write, usually *.safetensors; float32, about 550 MB.
+    """
+    import torch
+
+    from ivos.model.authors import read_checkpoint
+    from ivos.model.weights import save_weights
+
+    card = {"name": "authors", "source": f"converted from {checkpoint.name}, the checkpoint released with the paper"}
+    save_weights(read_checkpoint(checkpoint), out, card=card, dtype=torch.float32)
+    say(f"The weights are in {out}; use them with --model {out}")

@@ -1,0 +1,204 @@
+"""The command line from arguments to files, exit codes and sentences."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import ivos
+from ivos.cli import main
+from ivos.io import exports
+from ivos.io.masks import read_mask
+from ivos.io.synthetic import moving_shapes
+from ivos.model.atnet import build
+from ivos.model.config import PRESETS
+from ivos.model.weights import save_weights
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """A weights file of the untrained `lite` networks."""
+    path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
+    save_weights(build(PRESETS["lite"]).eval(), path, card={"note": "untrained"})
+    return path
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """A folder of five images, 32 x 48."""
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    frames = moving_shapes(5, (32, 48)).frames
+    for t in range(5):
+        Image.fromarray(frames[t]).save(folder / f"{t}.png")
+    return folder
+
+
+@pytest.fixture
+def strokes(tmp_path):
+    """Two rounds on different frames, two objects."""
+    rounds = (
+        ivos.Annotation(2, [ivos.Scribble(1, [(0.2, 0.5), (0.4, 0.5)]), ivos.Scribble(2, [(0.8, 0.5)])]),
+        ivos.Annotation(0, [ivos.Scribble(0, [(0.5, 0.1), (0.5, 0.9)])]),
+    )
+    path = tmp_path / "strokes.json"
+    ivos.write_scribbles(path, ivos.ScribbleFile("clip", 5, rounds))
+    return path
+
+
+def run(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+def one_sentence(capsys):
+    error = capsys.readouterr().err
+    assert error.startswith("ivos: ")
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
+    return error
+
+
+def test_segment_writes_a_mask_for_every_frame_and_an_overlay(clip, strokes, weights, tmp_path, capsys):
+    out = tmp_path / "new" / "out"
+    assert run("segment", clip, "--scribbles", strokes, "--out", out, "--model", weights) == 0
+    names = sorted(path.name for path in out.iterdir())
+    assert names == [f"0000{t}.png" for t in range(5)] + ["overlay.mp4"]
+    assert str(out) in capsys.readouterr().out
+    frames = ivos.read_video(clip)
+    session = ivos.Session(ivos.load_model(weights), frames, 2)
+    for annotation in ivos.read_scribbles(strokes).annotations:
+        session.annotate(annotation.frame, annotation.scribbles)
+        list(session.propagate())
+    for t in range(5):
+        np.testing.assert_array_equal(read_mask(out / f"0000{t}.png"), session.masks[t])
+    assert len(ivos.read_video(out / "overlay.mp4")) == 5
+
+
+def test_segment_shows_frames_a_second(clip, strokes, weights, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ivos.cli.console.DELAY_SECONDS", 0)
+    assert run("segment", clip, "--scribbles", strokes, "--out", tmp_path / "out", "--model", weights) == 0
+    shown = capsys.readouterr().err
+    assert re.search(r"Round 1 of 2, frame 2: 100%.* 5/5 .*frames/s", shown)
+    assert "Writing overlay" in shown
+
+
+def test_a_one_frame_clip_is_enough(clip, weights, tmp_path):
+    for t in range(1, 5):
+        (clip / f"{t}.png").unlink()
+    path = tmp_path / "one.json"
+    ivos.write_scribbles(path, ivos.ScribbleFile("clip", 1, (ivos.Annotation(0, [ivos.Scribble(1, [(0.5, 0.5)])]),)))
+    assert run("segment", clip, "--scribbles", path, "--out", tmp_path / "out", "--model", weights) == 0
+    assert (tmp_path / "out" / "00000.png").exists()
+
+
+def test_bad_input_is_one_sentence_exit_code_2_and_nothing_written(clip, strokes, weights, tmp_path, capsys):
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.json").write_text("[1]")
+    (tmp_path / "weights.safetensors").write_bytes(b"foreign")
+    late = ivos.ScribbleFile("clip", 9, (ivos.Annotation(8, [ivos.Scribble(1, [(0.5, 0.5)])]),))
+    ivos.write_scribbles(tmp_path / "late.json", late)
+    ground = ivos.ScribbleFile("clip", 5, (ivos.Annotation(1, [ivos.Scribble(0, [(0.5, 0.5)])]),))
+    ivos.write_scribbles(tmp_path / "ground.json", ground)
+    out = tmp_path / "out"
+    for video, scribbles, model, says in [
+        (tmp_path / "missing.mp4", strokes, weights, "missing.mp4"),
+        (tmp_path / "text.mp4", strokes, weights, "text.mp4"),
+        (tmp_path / "empty", strokes, weights, "empty"),
+        (clip, tmp_path / "missing.json", weights, "missing.json"),
+        (clip, tmp_path / "text.json", weights, "text.json"),
+        (clip, tmp_path / "late.json", weights, "frame 8"),
+        (clip, tmp_path / "ground.json", weights, "object"),
+        (clip, strokes, tmp_path / "weights.safetensors", "weights.safetensors"),
+        (clip, strokes, "nonsense", "nonsense"),
+    ]:
+        assert run("segment", video, "--scribbles", scribbles, "--out", out, "--model", model) == 2
+        assert says in one_sentence(capsys)
+        assert not out.exists()
+    (tmp_path / "file").write_text("in the way")
+    target = tmp_path / "file" / "out"
+    assert run("segment", clip, "--scribbles", strokes, "--out", target, "--model", weights) == 2
+    assert "file" in one_sentence(capsys)
+    for option, value in (("--device", "toaster"), ("--resolution", "0")):
+        arguments = ("--scribbles", strokes, "--out", out, "--model", weights, option, value)
+        assert run("segment", clip, *arguments) == 2
+        assert value in one_sentence(capsys)
+    assert not out.exists()
+
+
+def test_scribbles_for_another_length_are_played_with_a_warning(clip, weights, tmp_path, capsys):
+    strokes = ivos.ScribbleFile("clip", 7, (ivos.Annotation(1, [ivos.Scribble(1, [(0.5, 0.5)])]),))
+    ivos.write_scribbles(tmp_path / "long.json", strokes)
+    arguments = ("--scribbles", tmp_path / "long.json", "--out", tmp_path / "out", "--model", weights)
+    assert run("segment", clip, *arguments) == 0
+    assert "ivos: warning: " in (error := capsys.readouterr().err)
+    assert "7 frames" in error
+
+
+def test_ctrl_c_while_writing_leaves_whole_files_and_130(clip, strokes, weights, tmp_path, capsys, monkeypatch):
+    out, write_mask = tmp_path / "out", exports.write_mask
+
+    def write_two(path, mask):
+        if path.name == "00002.png":
+            raise KeyboardInterrupt
+        write_mask(path, mask)
+
+    monkeypatch.setattr(exports, "write_mask", write_two)
+    assert run("segment", clip, "--scribbles", strokes, "--out", out, "--model", weights) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert sorted(path.name for path in out.iterdir()) == ["00000.png", "00001.png"]
+
+
+@pytest.mark.slow
+def test_a_real_ctrl_c_exits_130_and_leaves_nothing_half_done(clip, strokes, weights, tmp_path):
+    for t in range(5, 60):
+        os.link(clip / "0.png", clip / f"{t}.png")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "ivos", "segment", clip, "--scribbles", strokes, "--out", out, "--model", weights]
+    process = subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not out.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.01)  # the folder is made when the first round starts
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=50)
+    assert process.returncode == 130
+    assert "Traceback" not in error
+    assert not list(out.iterdir())
+
+
+def test_info_tells_versions_devices_presets_and_weights(capsys):
+    assert run("info") == 0
+    shown = capsys.readouterr().out
+    for word in ("ivos", "Python", "torch", "cpu", "lite", "paper", "authors", "M parameters", "Bundled weights"):
+        assert word in shown
+
+
+def test_train_knows_both_stages(capsys):
+    for stage in ("a-net", "t-net"):
+        with pytest.raises(SystemExit) as stop:
+            run("train", stage, "--help")
+        assert stop.value.code == 0
+        assert "--data" in capsys.readouterr().out
+    out = ("--out", "/nowhere/out")
+    assert run("train", "a-net", "--data", "folder:/nowhere", *out) == 2
+    assert "/nowhere" in one_sentence(capsys)
+
+
+def test_convert_refuses_what_is_no_checkpoint(tmp_path, capsys):
+    assert run("convert", tmp_path / "missing.pth", "--out", tmp_path / "out.safetensors") == 2
+    assert "missing.pth" in one_sentence(capsys)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["segment"], ["segment", "a.mp4", "--nonsense"]])
+def test_wrong_usage_exits_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err

@@ -1,0 +1,196 @@
+"""Where the samples of a benchmark run: in this process, in worker processes, or on a Ray cluster.
+
+Samples are independent of each other, so their figures are the same everywhere; only the measured times differ.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from ivos.bench.rules import Rules
+from ivos.bench.sample import Sample, SampleResult, failed_sample, run_sample
+from ivos.bench.scoring import Scorer
+from ivos.bench.segmenters import NamedSource, Segmenter, Source
+from ivos.errors import InputError
+
+ATTEMPTS = 3
+"""A sample whose process dies is done again; so often in all."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How the samples are spread.
+
+    Attributes:
+        workers: Processes that play samples side by side; 1 plays them one after the other in this process.
+        ray: Address of a Ray cluster, or `auto` for the running one (a local one is started if none runs).
+        threads: PyTorch's threads in every process; None: all cores divided by the workers (on Ray: 1).
+            Floating-point sums may depend on it in the last digit, so compare runs with equal threads.
+        metric_workers: Processes that compute J and F when samples are played one after the other.
+
+    Raises:
+        InputError: A number is smaller than 1, or both kinds of workers are asked for.
+    """
+
+    workers: int = 1
+    ray: str | None = None
+    threads: int | None = None
+    metric_workers: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if min(self.workers, self.metric_workers, 1 if self.threads is None else self.threads) < 1:
+            raise InputError("The numbers of workers and threads must be at least 1.")
+        if self.ray is not None and self.workers > 1:
+            raise InputError("Give either workers on this machine or a Ray cluster, not both.")
+
+    @property
+    def torch_threads(self) -> int:
+        """PyTorch's threads in every process."""
+        if self.threads is not None:
+            return self.threads
+        return 1 if self.ray is not None else max(1, (os.cpu_count() or 1) // self.workers)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a process plays.
+
+    Attributes:
+        sample: The sequence.
+        rules: Of the protocol.
+        threads: PyTorch's threads.
+    """
+
+    sample: Sample
+    rules: Rules
+    threads: int
+
+
+def execute(source: Source, tasks: Sequence[Task], execution: Execution) -> Iterator[SampleResult]:
+    """The results of all tasks as they are done, in any order.
+
+    Raises:
+        InputError: The method cannot be loaded or sent to other processes, or the cluster is not to be reached.
+    """
+    if not tasks:
+        return iter(())
+    if execution.ray is None and execution.workers == 1:
+        return _in_this_process(source, tasks, execution.metric_workers)
+    try:
+        pickle.dumps(source)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise InputError(
+            f"The method '{source.name}' cannot be sent to worker processes ({error}); define it at the top "
+            "level of a module, or run with one worker and without Ray."
+        ) from error
+    if execution.ray is not None:
+        return _on_ray(source, tasks, execution.ray)
+    return _in_processes(source, tasks, execution.workers)
+
+
+def play(source: Source, task: Task) -> SampleResult:
+    """Play one sample in this process, which keeps the method for the next sample."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(task.threads)
+    try:
+        with Scorer() as score:
+            return run_sample(_loaded(source), task.sample, task.rules, score)
+    finally:
+        torch.set_num_threads(before)
+
+
+@lru_cache(maxsize=1)
+def _loaded(source: Source) -> Segmenter:
+    return source.load()
+
+
+def _in_this_process(source: Source, tasks: Sequence[Task], metric_workers: int) -> Iterator[SampleResult]:
+    segmenter = source.load()
+    before = torch.get_num_threads()
+    torch.set_num_threads(tasks[0].threads)
+    try:
+        with Scorer(metric_workers) as score:
+            for task in tasks:
+                yield run_sample(segmenter, task.sample, task.rules, score)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _in_processes(source: Source, tasks: Sequence[Task], workers: int) -> Iterator[SampleResult]:
+    """Results from a pool; when one of its processes dies, what is left is done again, in the end one by one."""
+    left = list(tasks)
+    for _ in range(ATTEMPTS - 1):
+        for task, result in _pooled(source, list(left), workers):
+            left.remove(task)
+            yield result
+    for task in left:  # the one that kills its process must not take others along
+        yield next((result for _, result in _pooled(source, [task], 1)), _died(task))
+
+
+def _pooled(source: Source, tasks: list[Task], workers: int) -> Iterator[tuple[Task, SampleResult]]:
+    if not tasks:
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
+        futures = {pool.submit(play, source, task): task for task in tasks}
+        try:
+            for future in as_completed(futures):
+                try:
+                    yield futures[future], future.result()
+                except BrokenProcessPool:
+                    continue
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _died(task: Task) -> SampleResult:
+    error = f"The process that played it died {ATTEMPTS} times; it may have run out of memory."
+    return failed_sample(task.sample, error)
+
+
+def _on_ray(source: Source, tasks: Sequence[Task], address: str) -> Iterator[SampleResult]:
+    """Results from a cluster; Ray itself does the samples of a dead worker again."""
+    ray = _ray()
+    started_here = not ray.is_initialized()
+    try:
+        if started_here:
+            ray.init(address=None if address == "auto" else address, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise InputError(f"There is no Ray cluster at '{address}' ({error}); check the address.") from error
+    try:
+        gpus = int(isinstance(source, NamedSource) and source.device.startswith("cuda"))
+        remote, shared = ray.remote(max_retries=ATTEMPTS - 1, num_gpus=gpus)(play), ray.put(source)
+        running = {remote.remote(shared, task): task for task in tasks}
+        while running:
+            done = ray.wait(list(running), num_returns=1)[0][0]
+            task = running.pop(done)
+            try:
+                yield ray.get(done)
+            except ray.exceptions.RayTaskError as error:
+                raise error.as_instanceof_cause() from error
+            except ray.exceptions.RayError:
+                yield _died(task)
+    finally:
+        if started_here:
+            ray.shutdown()
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise InputError(
+            "A Ray cluster was asked for, but Ray is not installed; run: pip install 'ivos[ray]'"
+        ) from error
+    return ray

@@ -1,0 +1,140 @@
+"""The DAVIS interactive benchmark of a method on a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol, cast
+
+from ivos.bench.execution import Execution, Task, execute
+from ivos.bench.report import Report
+from ivos.bench.rules import Rules
+from ivos.bench.sample import Sample, SampleResult
+from ivos.bench.segmenters import GivenSource, NamedSource, Segmenter, SessionSegmenter, Source
+from ivos.bench.store import Store
+from ivos.errors import InputError
+from ivos.io.clips import Clip
+from ivos.io.davis import Davis
+from ivos.io.youtube_vos import YoutubeVos
+from ivos.model.networks import Networks
+
+
+class Dataset(Protocol):
+    """Sequences with masks, such as `ivos.Davis`."""
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """Their names."""
+
+    def __iter__(self) -> Iterator[Clip]:
+        """Every sequence."""
+
+
+def benchmark(
+    method: Networks | Segmenter | str,
+    dataset: Dataset,
+    *,
+    rounds: int = 8,
+    seed: int = 0,
+    workers: int = 1,
+    out: str | Path | None = None,
+) -> Report:
+    """The report of a method under the DAVIS interactive protocol.
+
+    Args:
+        method: Networks from `ivos.load_model`, any `Segmenter` (a function will do), or a name: `copy`,
+            `grabcut-flow`, a preset, the path of a weights file.
+        dataset: Such as `ivos.Davis("DAVIS", split="val", year=2016)`.
+        rounds: Rounds of a sample, 1..16.
+        seed: Decides first frames and the robot's ties.
+        workers: Processes that play samples side by side; a script that asks for more than one must be importable
+            (`if __name__ == "__main__":`).
+        out: Folder in which finished samples are kept, to go on after an interruption, and the report is written.
+
+    Raises:
+        InputError: An argument is out of range, the data set is incomplete, or `out` holds another run.
+        OutputError: `out` cannot be written to.
+    """
+    rules = Rules(rounds=rounds, seed=seed)
+    return run(as_source(method), dataset, rules, Execution(workers=workers), out)
+
+
+def run(
+    source: Source,
+    dataset: Dataset,
+    rules: Rules,
+    execution: Execution,
+    out: str | Path | None = None,
+    on_result: Callable[[SampleResult], None] = lambda _: None,
+) -> Report:
+    """The report of a run; see `benchmark`.
+
+    Args:
+        source: The method.
+        dataset: The sequences.
+        rules: Of the protocol.
+        execution: Where samples are played.
+        out: See `benchmark`.
+        on_result: Called with every result as it is there, stored ones first.
+
+    Raises:
+        InputError: See `benchmark`.
+        OutputError: See `benchmark`.
+    """
+    samples = list_samples(dataset)
+    label = dataset_name(dataset)
+    store = None if out is None else Store(out, source, rules, label)
+    results: dict[tuple[str, int], SampleResult] = {}
+    for sample in samples if store is not None else ():
+        stored = store.load(sample) if store is not None else None
+        if stored is not None:
+            results[stored.sequence, stored.scribble_idx] = stored
+            on_result(stored)
+    tasks = [
+        Task(sample, rules, execution.torch_threads)
+        for sample in samples
+        if (sample.clip.name, sample.scribble_idx) not in results
+    ]
+    for result in execute(source, tasks, execution):
+        if store is not None:
+            store.save(result)
+        results[result.sequence, result.scribble_idx] = result
+        on_result(result)
+    ordered = tuple(results[sample.clip.name, sample.scribble_idx] for sample in samples)
+    report = Report(source.name, label, rules, execution, ordered)
+    if store is not None:
+        report.write(store.folder, {sample.clip.name: sample.clip for sample in samples})
+    return report
+
+
+def list_samples(dataset: Dataset) -> list[Sample]:
+    """The samples of a data set: every human scribble file of a sequence, or one with the robot's first strokes.
+
+    Raises:
+        InputError: There is no sequence, or images are missing or unreadable.
+    """
+    samples = [Sample(clip, index) for clip in dataset for index in range(1, max(1, len(clip.scribble_files)) + 1)]
+    if not samples:
+        raise InputError("There is no sequence to run the benchmark on.")
+    return samples
+
+
+def as_source(method: Networks | Segmenter | str) -> Source:
+    """The method in the form that processes share; see `benchmark` for what it may be."""
+    if isinstance(method, str):
+        return NamedSource(method)
+    if hasattr(method, "encode_image"):  # networks, which are callable, too
+        networks = cast(Networks, method)
+        return GivenSource(SessionSegmenter(networks), networks.config.name)
+    if not callable(method):
+        raise InputError(f"The method is {method!r}; expected networks, a function or a name.")
+    return GivenSource(method, getattr(method, "__name__", type(method).__name__))
+
+
+def dataset_name(dataset: Dataset) -> str:
+    """What reports call the data set."""
+    if isinstance(dataset, Davis):
+        return f"DAVIS-{dataset.year} {dataset.split}"
+    if isinstance(dataset, YoutubeVos):
+        return f"YouTube-VOS {dataset.split}"
+    return type(dataset).__name__

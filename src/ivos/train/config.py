@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+
+WARM_UP = 200  # steps of the "cosine" schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +24,11 @@ class Recipe:
         weight_decay: Decoupled (AdamW).
         encoder_rate: The encoder's learning rate as a share of `learning_rate`.
         frozen_stages: Encoder stages that are not trained, from the image on.
-        clip_norm: Gradients are scaled down to this norm.
-        ema: Decay of the averaged weights that are saved.
+        clip_norm: Gradients are scaled down to this norm; None leaves them as they are.
+        ema: Decay of the averaged weights that are saved; 0 saves the last ones.
         balance: Class balance of the cross-entropy: 1 the paper's, 0 none.
         overlap: Weight of the soft overlap loss.
-        auxiliary: Weight of the local transfer's error, lambda of section 3.5.
+        auxiliary: Weight of the transferred maps' error, lambda of section 3.5.
         crop: Side of a training crop in pixels.
         annotated: Numbers of annotated frames of a T-Net batch to choose from.
     """
@@ -39,7 +42,7 @@ class Recipe:
     weight_decay: float = 0.0
     encoder_rate: float = 1.0
     frozen_stages: int = 0
-    clip_norm: float = 5.0
+    clip_norm: float | None = 5.0
     ema: float = 0.999
     balance: float = 1.0
     overlap: float = 0.0
@@ -51,7 +54,15 @@ class Recipe:
 A_NET = MappingProxyType(
     {
         "paper": Recipe(
-            steps=60 * 7000, batch=6, learning_rate=1e-5, schedule="step", decay=0.2, decay_steps=20 * 7000, crop=384
+            steps=60 * 7000,
+            batch=6,
+            learning_rate=1e-5,
+            schedule="step",
+            decay=0.2,
+            decay_steps=20 * 7000,
+            clip_norm=None,
+            ema=0.0,
+            crop=384,
         ),
         "lite": Recipe(
             steps=2600,
@@ -66,10 +77,20 @@ A_NET = MappingProxyType(
         ),
     }
 )
+"""Stage 1 by preset. The paper trains 60 epochs of 7000 batches of 6. The side of a crop is ours."""
+
 T_NET = MappingProxyType(
     {
         "paper": Recipe(
-            steps=40 * 6000, batch=8, learning_rate=1e-5, schedule="step", decay=0.2, decay_steps=20 * 6000, crop=384
+            steps=40 * 6000,
+            batch=8,
+            learning_rate=1e-5,
+            schedule="step",
+            decay=0.2,
+            decay_steps=20 * 6000,
+            clip_norm=None,
+            ema=0.0,
+            crop=384,
         ),
         "lite": Recipe(
             steps=2600,
@@ -84,3 +105,12 @@ T_NET = MappingProxyType(
         ),
     }
 )
+"""Stage 2 by preset. The paper trains 40 epochs of 6000 batches of 8, with lambda = 0.1."""
+
+
+def rate_factor(recipe: Recipe, step: int) -> float:
+    """The learning rate at a 0-based step as a share of `recipe.learning_rate`."""
+    if recipe.schedule == "step":
+        return recipe.decay ** (step // recipe.decay_steps)
+    warm = min(1.0, (step + 1) / WARM_UP)
+    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(step / recipe.steps, 1.0))))

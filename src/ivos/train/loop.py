@@ -1,201 +1,224 @@
 """The training loop: Lightning Fabric for devices and processes, everything else in sight.
 
-A sample depends on nothing but (seed, step, slot), so a run that was killed goes on exactly where its checkpoint
-stood, and two processes see together what one process sees with the whole batch.
+A sample depends on nothing but (seed, step, place in the batch), and so do the random choices of the loss. A run that
+was killed therefore goes on exactly where its checkpoint stood, and N processes compute together what one computes
+with the whole batch.
 """
 
 from __future__ import annotations
 
-import csv
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from ivos.train.config import Recipe
+from ivos.errors import InputError
+from ivos.io.atomic import make_folder
+from ivos.train.checkpoint import Average, Progression, State, load_checkpoint, save_checkpoint
+from ivos.train.config import rate_factor
+from ivos.train.log import Log, read_log
 from ivos.train.pictures import loss_curve, sample_grid
-from ivos.train.samples import Pool, Sampler
-from ivos.train.sources import PictureCache
-from ivos.train.stages import AnnotationStage, TransferStage
+from ivos.train.samples import Samples, Sampling, Share
+from ivos.train.stages import Batch, Stage
+from ivos.train.whole_batch import Place, share_batches
 
-Slot = tuple[int, int]  # step, place in the batch
+CHECKPOINT, LOG, CURVE = "checkpoint.pt", "log.csv", "loss.png"
+CHECKPOINTS_A_GRID = 10  # a picture of samples is replaced this often before the next one is begun
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Where and how a stage runs.
+    """Where and how a stage runs; none of it changes what is computed, beyond rounding.
 
     Attributes:
         out: Folder of checkpoint, log and pictures.
-        seed: Of samples and initialisation.
-        workers: Processes that prepare samples.
-        devices: Processes that train (DDP if more than one).
+        workers: Processes that prepare samples; 0 prepares them between the steps.
+        devices: Processes that train on this machine (DDP if there is more than one in all).
+        nodes: Machines.
         accelerator: "cpu", "cuda" or "mps".
         precision: Fabric's name: "bf16-mixed" or "32-true".
         checkpoint_steps: Batches between two checkpoints.
-        minutes: Stop after this time at the latest, as if the process were killed behind a checkpoint.
+        minutes: Stop behind the first step that ends later than this after the start, with a checkpoint.
     """
 
     out: Path
-    seed: int = 0
     workers: int = 1
     devices: int = 1
+    nodes: int = 1
     accelerator: str = "cpu"
     precision: str = "bf16-mixed"
     checkpoint_steps: int = 100
     minutes: float = math.inf
 
 
-class Samples(Dataset[dict[str, Tensor]]):
-    """Samples by (step, slot); all slots of a step have the same number of annotated frames."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step, as it is reported to whoever watches.
 
-    def __init__(self, pool: Pool, recipe: Recipe, seed: int, *, sequences: bool) -> None:
-        """Draw sequences for T-Net or single frames for A-Net."""
-        self.sampler = Sampler(pool, PictureCache())
-        self.recipe, self.seed, self.sequences = recipe, seed, sequences
+    Attributes:
+        step: Batches done, of `steps`.
+        steps: Batches in all.
+        figures: `loss` and the stage's own figures, means over the batch.
+    """
 
-    def __getitem__(self, slot: Slot) -> dict[str, Tensor]:
-        """The sample of a slot."""
-        rng = np.random.default_rng((self.seed, *slot))
-        if not self.sequences:
-            return self.sampler.annotation_sample(rng)
-        of_step = np.random.default_rng((self.seed, slot[0], 10**6))
-        return self.sampler.sequence_sample(int(of_step.choice(self.recipe.annotated)), rng)
+    step: int
+    steps: int
+    figures: Mapping[str, float]
 
 
-def slots(recipe: Recipe, first_step: int, rank: int, world: int) -> Iterator[list[Slot]]:
-    """This process's share of every batch from `first_step` on."""
-    for step in range(first_step, recipe.steps):
-        yield [(step, slot) for slot in range(rank, recipe.batch, world)]
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The outcome of a run, finished or stopped.
+
+    Attributes:
+        weights: Averaged state dict of the networks, on the CPU.
+        steps: Batches done.
+        seconds: Time it took, over all starts.
+        leads: Whether this process is the one that writes files; true without DDP.
+    """
+
+    weights: State
+    steps: int
+    seconds: float
+    leads: bool
 
 
-def rate_factor(recipe: Recipe, step: int) -> float:
-    """The learning rate at a step as a share of the first one."""
-    if recipe.schedule == "step":
-        return recipe.decay ** (step // recipe.decay_steps)
-    warm = min(1.0, (step + 1) / 200)
-    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(step / recipe.steps, 1.0))))
+Watch = Callable[[Progress], None]
 
 
-class Average:
-    """Exponential moving average of all parameters and statistics."""
-
-    def __init__(self, net: nn.Module, decay: float) -> None:
-        """Start from the network as it is."""
-        self.decay = decay
-        self.state = {name: value.detach().clone() for name, value in net.state_dict().items()}
-
-    @torch.no_grad()
-    def update(self, net: nn.Module, step: int) -> None:
-        """Move towards the network; the first steps move faster."""
-        share = 1 - min(self.decay, (1 + step) / (10 + step))
-        for name, value in net.state_dict().items():
-            if value.is_floating_point():
-                self.state[name].lerp_(value.to(self.state[name].dtype), share)
-            else:
-                self.state[name].copy_(value)
-
-
-def train(stage: AnnotationStage | TransferStage, pool: Pool, recipe: Recipe, run: Run) -> dict[str, Tensor]:
-    """The averaged weights of the stage's network after the run; resumes from `run.out` if a checkpoint is there.
+def train(
+    stage: Stage, sampling: Sampling, run: Run, *, seed: int, identity: str, watch: Watch | None = None
+) -> Trained:
+    """The averaged weights of the stage's networks after the run, which goes on if `run.out` holds its checkpoint.
 
     Args:
-        stage: What is trained; its network's weights are the starting point of a fresh run.
-        pool: What samples are drawn from.
-        recipe: How it is optimised.
+        stage: What is trained; the weights of its networks are where a fresh run starts.
+        sampling: Draws the samples.
         run: Where it runs.
+        seed: Of the samples and all random choices.
+        identity: Describes the run in a line; a checkpoint of another identity is refused.
+        watch: Called after every step in the process that writes the files.
 
-    Returns:
-        State dict of the network, on the CPU.
+    Raises:
+        InputError: The batch cannot be shared out evenly, the checkpoint is another run's, or a picture is damaged.
+        OutputError: A file cannot be written.
     """
-    fabric = Fabric(accelerator=run.accelerator, devices=run.devices, strategy="auto", precision=run.precision)  # type: ignore[arg-type]
-    fabric.launch()
-    run.out.mkdir(parents=True, exist_ok=True)
-    groups = stage.parameter_groups()
-    rates = [float(group["lr"]) for group in groups]  # type: ignore[arg-type]
-    optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
-    average = Average(stage.net, recipe.ema)
-    step = _resume(run.out / "checkpoint.pt", stage, optimiser, average)
-    stage.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    module, optimiser = fabric.setup(stage, optimiser)
-    dataset = Samples(pool, recipe, run.seed, sequences=isinstance(stage, TransferStage))
-    batches = slots(recipe, step, fabric.global_rank, fabric.world_size)
-    loader = DataLoader(dataset, batch_sampler=batches, num_workers=run.workers, prefetch_factor=4 if run.workers else None)
-    log, started = Log(run.out, fabric.is_global_zero), time.monotonic()
-    for batch in loader:
-        stage.train_mode()
-        for group, rate in zip(optimiser.param_groups, rates, strict=True):
-            group["lr"] = rate * rate_factor(recipe, step)
-        rng = np.random.default_rng((run.seed, step, fabric.global_rank, 10**7))
-        loss, figures = module(fabric.to_device(batch), rng)
-        optimiser.zero_grad()
-        fabric.backward(loss)
-        fabric.clip_gradients(module, optimiser, max_norm=recipe.clip_norm)
-        optimiser.step()
-        average.update(stage.net, step)
-        step += 1
-        log.add(step, {"loss": float(loss.detach()), **figures})
-        late = time.monotonic() - started > 60 * run.minutes
-        if (step % run.checkpoint_steps == 0 or step == recipe.steps or late) and fabric.is_global_zero:
-            _save(run.out / "checkpoint.pt", stage, optimiser, average, step)
-            log.flush()
-            sample_grid(stage, batch, run.out / f"samples-{step // (10 * run.checkpoint_steps):04d}.png")
+    fabric = _launched(stage, run)
+    state, rates = _set_up(stage, fabric)
+    load_checkpoint(run.out / CHECKPOINT, state, identity)
+    module, optimiser = fabric.setup(stage, state.optimiser)
+    log = Log(run.out / LOG, state.step) if fabric.is_global_zero else None
+    last, deadline = time.monotonic(), time.monotonic() + 60 * run.minutes
+    for batch in _batches(fabric, stage, sampling, run, (seed, state.step)):
+        _seed_torch(seed, state.step)
+        _set_rates(optimiser, rates, rate_factor(stage.recipe, state.step))
+        figures = _optimise(fabric, module, optimiser, batch, stage.recipe.clip_norm)
+        state.average.update(stage.net, state.step)
+        now = time.monotonic()
+        state.step, state.seconds, spent, last = state.step + 1, state.seconds + now - last, now - last, now
+        late = _agreed(fabric, now > deadline)
+        if log is not None:
+            log.add(state.step, {**figures, "seconds": spent})
+            if late or state.step % run.checkpoint_steps == 0 or state.step == stage.recipe.steps:
+                log.secure()
+                save_checkpoint(run.out / CHECKPOINT, state, identity)
+                _draw(stage, batch, run, state.step)
+            if watch is not None:
+                watch(Progress(state.step, stage.recipe.steps, figures))
         if late:
             break
-    return {name: value.cpu() for name, value in average.state.items()}
+    weights = {name: value.cpu() for name, value in state.average.state.items()}
+    return Trained(weights, state.step, state.seconds, fabric.is_global_zero)
 
 
-def _save(path: Path, stage: nn.Module, optimiser: Any, average: Average, step: int) -> None:
-    state = {
-        "net": stage.net.state_dict(),  # type: ignore[union-attr]
-        "optimiser": optimiser.state_dict(),
-        "average": average.state,
-        "step": step,
-    }
-    torch.save(state, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
+def _launched(stage: Stage, run: Run) -> Fabric:
+    make_folder(run.out)
+    processes = run.devices * run.nodes
+    if stage.recipe.batch % processes:
+        raise InputError(
+            f"A batch of {stage.recipe.batch} cannot be shared out evenly to {processes} processes;"
+            " change the batch or the number of devices."
+        )
+    fabric = Fabric(
+        accelerator=run.accelerator,
+        devices=run.devices,
+        num_nodes=run.nodes,
+        strategy="ddp" if processes > 1 else "auto",
+        precision=run.precision,  # type: ignore[arg-type]
+    )
+    fabric.launch()
+    return fabric
 
 
-def _resume(path: Path, stage: nn.Module, optimiser: Any, average: Average) -> int:
-    if not path.exists():
-        return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    stage.net.load_state_dict(state["net"])  # type: ignore[union-attr]
-    optimiser.load_state_dict(state["optimiser"])
-    average.state = state["average"]
-    return int(state["step"])
+def _set_up(stage: Stage, fabric: Fabric) -> tuple[Progression, list[float]]:
+    """The state that a fresh run starts from, and the learning rates of the optimiser's groups."""
+    share_batches(stage.net, Place(fabric.global_rank, fabric.world_size))
+    stage.to(fabric.device)
+    stage.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    groups = stage.parameter_groups()
+    rates = [float(group["lr"]) for group in groups]  # type: ignore[arg-type]
+    optimiser = torch.optim.AdamW(groups, weight_decay=stage.recipe.weight_decay)
+    return Progression(stage.net, optimiser, Average(stage.net, stage.recipe.ema)), rates
 
 
-class Log:
-    """Figures of every step in `log.csv`, and their curve as `loss.png`."""
+def _batches(fabric: Fabric, stage: Stage, sampling: Sampling, run: Run, start: tuple[int, int]) -> Iterator[Batch]:
+    """This process's share of every batch from a (seed, step) on, on its device, the stage in training mode."""
+    seed, step = start
+    share = Share(range(step, stage.recipe.steps), stage.recipe.batch, fabric.global_rank, fabric.world_size)
+    loader = DataLoader(
+        Samples(sampling, seed, sequences=stage.sequences),
+        batch_sampler=share,
+        num_workers=run.workers,
+        prefetch_factor=4 if run.workers else None,
+    )
+    try:
+        for batch in loader:
+            stage.train_mode()
+            yield fabric.to_device(batch)
+    except InputError as error:  # from a worker it comes with the worker's traceback in its text
+        sentence = str(error).strip().splitlines()[-1].partition("InputError: ")
+        raise InputError(sentence[2] or sentence[0]) from error
 
-    def __init__(self, out: Path, enabled: bool) -> None:  # noqa: FBT001
-        """Append to what is there."""
-        self.path, self.picture, self.enabled = out / "log.csv", out / "loss.png", enabled
-        self.rows: list[dict[str, float]] = []
-        self.last = time.monotonic()
 
-    def add(self, step: int, figures: dict[str, float]) -> None:
-        """Remember a step's figures."""
-        now = time.monotonic()
-        self.rows.append({"step": step, "seconds": now - self.last, **figures})
-        self.last = now
+def _optimise(
+    fabric: Fabric, module: nn.Module, optimiser: torch.optim.Optimizer, batch: Batch, clip_norm: float | None
+) -> dict[str, float]:
+    """One step of the optimiser; the loss and the stage's figures, as means over all processes."""
+    loss, figures = module(batch)
+    optimiser.zero_grad()
+    fabric.backward(loss)
+    if clip_norm is not None:
+        fabric.clip_gradients(module, optimiser, max_norm=clip_norm)
+    optimiser.step()
+    named = {"loss": float(loss.detach()), **figures}
+    means = fabric.all_reduce(torch.tensor(list(named.values()), device=fabric.device), reduce_op="mean")
+    return dict(zip(named, means.tolist(), strict=True))  # type: ignore[union-attr]
 
-    def flush(self) -> None:
-        """Write them down."""
-        fresh = not self.path.exists()
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(self.rows[0]))
-            if fresh:
-                writer.writeheader()
-            writer.writerows({k: round(v, 5) for k, v in row.items()} for row in self.rows)
-        self.rows.clear()
-        loss_curve(self.path, self.picture)
+
+def _set_rates(optimiser: torch.optim.Optimizer, rates: list[float], factor: float) -> None:
+    for group, rate in zip(optimiser.param_groups, rates, strict=True):
+        group["lr"] = rate * factor
+
+
+def _seed_torch(seed: int, step: int) -> None:
+    """Seed the generator that dropouts draw from, alike in all processes."""
+    torch.manual_seed(int(np.random.SeedSequence((seed, step)).generate_state(1)[0]))
+
+
+def _agreed(fabric: Fabric, late: bool) -> bool:  # noqa: FBT001
+    """Whether any process is late, told to all of them, so that they stop behind the same step."""
+    flag: Tensor = fabric.all_reduce(torch.tensor(float(late), device=fabric.device), reduce_op="sum")  # type: ignore[assignment]
+    return bool(flag > 0)
+
+
+def _draw(stage: Stage, batch: Batch, run: Run, step: int) -> None:
+    span = CHECKPOINTS_A_GRID * run.checkpoint_steps
+    sample_grid(batch, stage.answers(batch), run.out / f"samples-{step - step % span:06d}.png")
+    loss_curve(read_log(run.out / LOG), run.out / CURVE)

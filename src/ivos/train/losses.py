@@ -6,6 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ivos.types import VOID
+
+RAREST = 0.02  # a class that is rarer than this share of a sample weighs as if it had it
+
 
 def balanced_cross_entropy(logits: Tensor, truth: Tensor, *, balance: float = 1.0) -> Tensor:
     """Class-balanced cross-entropy (section 3.5): both classes of a sample weigh the same.
@@ -16,11 +20,12 @@ def balanced_cross_entropy(logits: Tensor, truth: Tensor, *, balance: float = 1.
         balance: 1 weighs by the inverse share of the class (the paper), 0 weighs every pixel the same.
 
     Returns:
-        The mean over samples, a scalar.
+        The mean over samples, a scalar; a sample in which nothing is known counts as 0.
     """
-    known = (truth != 255).float()
+    known = (truth != VOID).float()
     target = (truth == 1).float()
-    share = ((target * known).mean((1, 2), keepdim=True) / known.mean((1, 2), keepdim=True).clamp(min=1e-6)).clamp(0.02, 0.98)
+    share = (target * known).mean((1, 2), keepdim=True) / known.mean((1, 2), keepdim=True).clamp(min=1e-6)
+    share = share.clamp(RAREST, 1 - RAREST)
     weight = known * torch.where(target > 0, 0.5 / share, 0.5 / (1 - share)) ** balance
     losses = F.binary_cross_entropy_with_logits(logits[:, 0].float(), target, weight, reduction="none")
     return (losses.sum((1, 2)) / weight.sum((1, 2)).clamp(min=1.0)).mean()
@@ -28,7 +33,7 @@ def balanced_cross_entropy(logits: Tensor, truth: Tensor, *, balance: float = 1.
 
 def soft_overlap(logits: Tensor, truth: Tensor) -> Tensor:
     """One minus the soft Jaccard index, mean over samples; same arguments as `balanced_cross_entropy`."""
-    known = (truth != 255).float()
+    known = (truth != VOID).float()
     target, probability = (truth == 1).float() * known, logits[:, 0].float().sigmoid() * known
     both = (target * probability).sum((1, 2))
     either = (target + probability).sum((1, 2)) - both
@@ -36,14 +41,23 @@ def soft_overlap(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def mask_loss(logits: Tensor, truth: Tensor, *, balance: float, overlap: float) -> Tensor:
-    """Cross-entropy plus `overlap` times the soft overlap, on logits brought to the truth's size."""
-    full = F.interpolate(logits.float(), truth.shape[-2:], mode="bilinear", align_corners=False)
-    loss = balanced_cross_entropy(full, truth, balance=balance)
-    return loss + overlap * soft_overlap(full, truth) if overlap else loss
+    """Cross-entropy plus `overlap` times the soft overlap; logits (B, 1, H, W) of the truth's size (B, H, W)."""
+    loss = balanced_cross_entropy(logits, truth, balance=balance)
+    return loss + overlap * soft_overlap(logits, truth) if overlap else loss
 
 
 def map_error(carried: Tensor, truth: Tensor) -> Tensor:
-    """Mean squared error of a carried probability map (B, 1, h, w) against the truth (B, H, W): L_aux."""
-    known = F.adaptive_avg_pool2d((truth != 255).float()[:, None], carried.shape[-2:])
-    target = F.adaptive_avg_pool2d((truth == 1).float()[:, None], carried.shape[-2:])
+    """Mean squared error of a carried probability map (B, 1, S/n, S/n) against the truth (B, S, S): L_aux."""
+    cell = truth.shape[-1] // carried.shape[-1]
+    known = F.avg_pool2d((truth != VOID).float()[:, None], cell)
+    target = F.avg_pool2d((truth == 1).float()[:, None], cell)
     return ((carried.float() - target) ** 2 * known).mean()
+
+
+@torch.no_grad()
+def mean_jaccard(logits: Tensor, truth: Tensor) -> float:
+    """Mean region similarity of a batch at probability 0.5; logits (B, 1, H, W), truth (B, H, W)."""
+    known = truth != VOID
+    guess, real = (logits[:, 0] > 0) & known, (truth == 1) & known
+    both, either = (guess & real).sum((1, 2)).float(), (guess | real).sum((1, 2)).float()
+    return float(torch.where(either > 0, both / either.clamp(min=1), 1.0).mean())

@@ -2,85 +2,94 @@
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
 
-from ivos.train.stages import AnnotationStage, TransferStage
+from ivos.io.atomic import atomic_write
+from ivos.train.stages import Batch
+from ivos.types import Pixels
+
+POSITIVE, NEGATIVE, TINT = (0, 255, 0), (255, 0, 0), (255, 40, 40)
+SMOOTHED_TO = 60  # points of a curve, about
+ROWS = 8  # samples shown
 
 
-def loss_curve(log: Path, picture: Path) -> None:
-    """Draw every figure of a CSV log against the step, smoothed, into a PNG."""
-    import matplotlib as mpl
+def loss_curve(columns: Mapping[str, Sequence[float]], picture: Path) -> None:
+    """Draw every figure of a log against the step, smoothed, into a PNG.
 
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
+    Args:
+        columns: From `ivos.train.log.read_log`.
+        picture: The file to write.
 
-    with log.open() as file:
-        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    names = [name for name in rows[0] if name not in ("step", "seconds")]
-    figure, axes = plt.subplots(1, len(names), figsize=(4 * len(names), 3), squeeze=False)
-    window = max(1, len(rows) // 60)
-    kernel = np.ones(window) / window
-    for axis, name in zip(axes[0], names, strict=True):
-        steps, values = np.array([r["step"] for r in rows]), np.array([r[name] for r in rows])
-        axis.plot(steps[window - 1 :], np.convolve(values, kernel, "valid"))
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = [name for name in columns if name not in ("step", "seconds")]
+    figure = Figure(figsize=(4 * len(names), 3), layout="constrained")
+    steps = np.asarray(columns["step"])
+    window = max(1, len(steps) // SMOOTHED_TO)
+    for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        axis.plot(steps[window - 1 :], np.convolve(columns[name], np.ones(window) / window, "valid"))
         axis.set_title(name)
         axis.set_xlabel("step")
-    figure.tight_layout()
-    figure.savefig(picture, dpi=80)
-    plt.close(figure)
+    with atomic_write(picture) as file:
+        FigureCanvasAgg(figure).print_png(file)  # type: ignore[no-untyped-call]
 
 
-@torch.no_grad()
-def sample_grid(stage: AnnotationStage | TransferStage, batch: dict[str, Tensor], picture: Path) -> None:
-    """Save the batch's images, prompts, truth and the network's answer as a PNG, a sample a row."""
-    stage.net.eval()
-    rows = _annotation_rows(stage, batch) if isinstance(stage, AnnotationStage) else _transfer_rows(stage, batch)
-    Image.fromarray(np.vstack([np.hstack(row) for row in rows])[::2, ::2]).save(picture)
+def sample_grid(batch: Batch, answers: Tensor, picture: Path) -> None:
+    """Save samples as a PNG at half size, a sample a row: image with strokes, previous mask, truth, answers.
+
+    Args:
+        batch: Samples of either stage.
+        answers: From `Stage.answers`, shape (B, T, S, S); of a mini-sequence the last T - 1 frames are the targets.
+        picture: The file to write.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    shown = min(ROWS, len(answers))
+    row = _sequence_row if "images" in batch else _annotation_row
+    grid = np.vstack([np.hstack(row(batch, i, answers[i].float().cpu().numpy())) for i in range(shown)])
+    with atomic_write(picture) as file:
+        Image.fromarray(np.ascontiguousarray(grid[::2, ::2])).save(file, format="PNG")
 
 
-def _annotation_rows(stage: AnnotationStage, batch: dict[str, Tensor]) -> list[list[np.ndarray]]:
-    maps = batch["maps"].float() / 255
-    logits, _ = stage.net.annotation_net(stage.net.encode_image(batch["image"].float() / 255), maps)
-    rows = []
-    for i in range(len(logits)):
-        image = batch["image"][i].permute(1, 2, 0).cpu().numpy().copy()
-        image[maps[i, 1].cpu().numpy() > 0.5] = (0, 255, 0)
-        image[maps[i, 2].cpu().numpy() > 0.5] = (255, 0, 0)
-        rows.append([image, *(_grey(x) for x in (maps[i, 0], (batch["mask"][i] == 1).float(), _full(logits[i], maps)))])
-    return rows
+def _annotation_row(batch: Batch, i: int, answers: NDArray[np.float32]) -> list[Pixels]:
+    image, maps = _pixels(batch["image"][i]), batch["maps"][i].cpu().numpy()
+    truth = (batch["mask"][i] == 1).cpu().numpy() * np.uint8(255)
+    return [_stroked(image, maps), _grey(maps[0]), _grey(truth), _tinted(image, answers[0])]
 
 
-def _transfer_rows(stage: TransferStage, batch: dict[str, Tensor]) -> list[list[np.ndarray]]:
-    count, total = batch["maps"].shape[1], batch["images"].shape[1]
-    frames = list(stage._encoded(batch["images"]))  # noqa: SLF001
-    annotated, first = stage._annotated(batch, frames[:count], np.random.default_rng(0))  # noqa: SLF001
-    start = batch["starts_annotated"].bool()[:, None, None, None]
-    probability = torch.where(start, first, F.avg_pool2d(batch["previous"][:, None].float() / 255, 4))
-    rows: list[list[np.ndarray]] = [[_tinted(batch["images"][i, 0], first[i])] for i in range(len(first))]
-    for t in range(count, total):
-        if t > count:
-            probability = stage.net.transfer(frames[t], annotated, frames[t - 1], probability).float().sigmoid()
-        for i, row in enumerate(rows):
-            row.append(_tinted(batch["images"][i, t], probability[i]))
-    return rows
+def _sequence_row(batch: Batch, i: int, answers: NDArray[np.float32]) -> list[Pixels]:
+    images, maps = batch["images"][i], batch["maps"][i, 0].cpu().numpy()
+    targets = range(len(images) - len(answers) + 1, len(images))
+    first = _tinted(_stroked(_pixels(images[0]), maps), answers[0])
+    return [first, *(_tinted(_pixels(images[t]), answer) for t, answer in zip(targets, answers[1:], strict=True))]
 
 
-def _full(logits: Tensor, like: Tensor) -> Tensor:
-    return F.interpolate(logits[None].float(), like.shape[-2:], mode="bilinear")[0, 0].sigmoid()
+def _pixels(image: Tensor) -> Pixels:
+    return np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
 
 
-def _grey(values: Tensor) -> np.ndarray:
-    return np.repeat((255 * values.float().cpu().numpy()).astype(np.uint8)[..., None], 3, axis=-1)
+def _stroked(image: Pixels, maps: NDArray[np.uint8]) -> Pixels:
+    stroked = image.copy()
+    stroked[maps[1] > 127] = POSITIVE
+    stroked[maps[2] > 127] = NEGATIVE
+    return stroked
 
 
-def _tinted(image: Tensor, probability: Tensor) -> np.ndarray:
-    full = F.interpolate(probability[None].float(), image.shape[-2:], mode="bilinear")[0, 0].cpu().numpy()[..., None]
-    tint = np.array([255, 40, 40]) * full * 0.5
-    return (image.permute(1, 2, 0).cpu().numpy() * (1 - 0.5 * full) + tint).astype(np.uint8)
+def _grey(levels: NDArray[np.uint8]) -> Pixels:
+    return np.repeat(levels[..., None], 3, axis=-1)
+
+
+def _tinted(image: Pixels, probability: NDArray[np.float32]) -> Pixels:
+    share = probability[..., None] / 2
+    return np.asarray(image * (1 - share) + np.array(TINT) * share, dtype=np.uint8)

@@ -1,9 +1,8 @@
-"""Where training pictures come from: clips and stills with masks, and cut-outs with exact mattes."""
+"""What samples are drawn from: takes of frames with masks, read on demand and kept within a budget of memory."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,111 +11,133 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ivos.errors import InputError
+from ivos.io.clips import Clip, Stills
 from ivos.types import VOID, LabelMask, Pixels
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp")
+CUT_OUT_SIDE = 960  # larger cut-outs are shrunk to it when they are read
+SMALLEST_OBJECT, LARGEST_OBJECT = 0.003, 0.8  # shares of the picture
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
-    """Frames with masks in time order; a still picture is a clip of one frame.
+class Take:
+    """Frames with masks in time order; a photograph is a take of one frame.
 
     Attributes:
-        name: For messages and pictures of samples.
-        frames: Image files.
-        masks: Mask files, one per frame; palette or grey, the value is the object id, 255 is void.
+        pictures: Where frames and masks are read from.
+        indices: Its frames in `pictures`, in time order.
         merge_objects: Probability that all ids together are taken as one object.
     """
 
-    name: str
-    frames: tuple[Path, ...]
-    masks: tuple[Path, ...]
+    pictures: Stills
+    indices: tuple[int, ...]
     merge_objects: float = 0.0
+
+    def __len__(self) -> int:
+        """The number of frames."""
+        return len(self.indices)
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Everything samples are drawn from.
+
+    Attributes:
+        groups: Groups of takes, each with its share of the samples (any positive scale); at least one take a group.
+        cut_outs: RGBA files with exact mattes, composited as extra or main objects.
+
+    Raises:
+        InputError: There is no group, a group is empty, or a share is not positive.
+    """
+
+    groups: tuple[tuple[float, tuple[Take, ...]], ...]
+    cut_outs: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the groups."""
+        if not self.groups:
+            raise InputError("There is nothing to train on: give at least one source of frames with masks.")
+        for share, takes in self.groups:
+            if not takes or not 0 < share < float("inf"):
+                raise InputError(
+                    f"A group of {len(takes)} takes has the share {share}; expected takes and a share > 0."
+                )
+
+
+class MaskedFrames:
+    """The frames of a clip that have a mask, as (image, mask) by index."""
+
+    def __init__(self, clip: Clip) -> None:
+        """Look up which frames have a mask."""
+        self._clip, self._times = clip, clip.masked_frames
+
+    def __len__(self) -> int:
+        """How many frames have a mask."""
+        return len(self._times)
+
+    def __getitem__(self, index: int, /) -> tuple[Pixels, LabelMask]:
+        """(H, W, 3) uint8 RGB and (H, W) uint8 of the same size."""
+        t = self._times[index]
+        return self._clip.frames[t], self._clip.mask(t)
+
+
+def take_of_clip(clip: Clip, merge_objects: float = 0.0) -> Take:
+    """The masked frames of a clip as one take.
+
+    Raises:
+        InputError: No frame has a mask.
+    """
+    frames = MaskedFrames(clip)
+    if not len(frames):
+        raise InputError(f"The sequence '{clip.name}' has no frame with a mask; leave it out of the training data.")
+    return Take(frames, tuple(range(len(frames))), merge_objects)
 
 
 class PictureCache:
-    """Decoded pictures by path, least recently used thrown out beyond a budget of bytes."""
+    """Decoded pictures, least recently used thrown out beyond a budget of bytes."""
 
-    def __init__(self, budget_bytes: int = 4 << 30) -> None:
+    def __init__(self, budget_bytes: int) -> None:
         """Start empty."""
         self._budget, self._held = budget_bytes, 0
-        self._pictures: OrderedDict[tuple[Path, str], NDArray[np.uint8]] = OrderedDict()
+        self._pictures: OrderedDict[tuple[object, ...], tuple[NDArray[np.uint8], ...]] = OrderedDict()
 
-    def frame(self, path: Path) -> Pixels:
-        """The picture as (H, W, 3) uint8 RGB."""
-        return self._read(path, "RGB")
+    def frame(self, take: Take, t: int) -> tuple[Pixels, LabelMask]:
+        """Frame `t` of a take: (H, W, 3) uint8 RGB and (H, W) uint8 object ids."""
+        key = (id(take.pictures), take.indices[t])  # the library keeps `pictures` alive
+        if key not in self._pictures:
+            self._keep(key, take.pictures[take.indices[t]])
+        self._pictures.move_to_end(key)
+        image, mask = self._pictures[key]
+        return image, mask
 
     def cut_out(self, path: Path) -> NDArray[np.uint8]:
-        """The picture as (H, W, 4) uint8 RGBA."""
-        return self._read(path, "RGBA")
+        """A cut-out (H, W, 4) uint8 RGBA, no side longer than `CUT_OUT_SIDE`."""
+        if (path,) not in self._pictures:
+            self._keep((path,), (read_cut_out(path),))
+        self._pictures.move_to_end((path,))
+        return self._pictures[(path,)][0]
 
-    def mask(self, path: Path) -> LabelMask:
-        """The object ids as (H, W) uint8."""
-        return self._read(path, "ids")
+    def _keep(self, key: tuple[object, ...], arrays: tuple[NDArray[np.uint8], ...]) -> None:
+        self._pictures[key] = arrays
+        self._held += sum(array.nbytes for array in arrays)
+        while self._held > self._budget and len(self._pictures) > 1:
+            self._held -= sum(array.nbytes for array in self._pictures.popitem(last=False)[1])
 
-    def _read(self, path: Path, kind: str) -> NDArray[np.uint8]:
-        key = (path, kind)
-        if key in self._pictures:
-            self._pictures.move_to_end(key)
-            return self._pictures[key]
+
+def read_cut_out(path: Path) -> NDArray[np.uint8]:
+    """A picture with transparency (H, W, 4) uint8 RGBA, shrunk to `CUT_OUT_SIDE` on its longer side.
+
+    Raises:
+        InputError: The file is missing or not a readable image.
+    """
+    try:
         with Image.open(path) as picture:
-            if kind == "ids":
-                ids = np.asarray(picture)
-                pixels = np.ascontiguousarray(ids if ids.ndim == 2 else ids[..., 0]).astype(np.uint8)
-            else:
-                picture.thumbnail((960, 960)) if kind == "RGBA" else None
-                pixels = np.asarray(picture.convert(kind))
-        self._pictures[key] = pixels
-        self._held += pixels.nbytes
-        while self._held > self._budget:
-            self._held -= self._pictures.popitem(last=False)[1].nbytes
-        return pixels
+            picture.thumbnail((CUT_OUT_SIDE, CUT_OUT_SIDE))
+            return np.asarray(picture.convert("RGBA"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"The cut-out '{path}' cannot be read ({error}).") from error
 
 
-def object_ids(mask: LabelMask, smallest: float = 0.003, largest: float = 0.8) -> list[int]:
+def object_ids(mask: LabelMask) -> list[int]:
     """The ids whose share of the picture lies between the limits; background and void never count."""
     counts = np.bincount(mask.ravel(), minlength=256) / mask.size
-    return [i for i in range(1, VOID) if smallest <= counts[i] <= largest]
-
-
-def davis_clips(root: Path, names: Sequence[str], merge_objects: float = 1.0) -> list[Clip]:
-    """Sequences of a DAVIS folder, at whichever resolution holds them.
-
-    Raises:
-        InputError: A sequence is missing or its frames and masks do not pair up.
-    """
-    clips = []
-    for name in names:
-        folders = sorted(path for path in root.glob(f"JPEGImages/*/{name}") if path.is_dir())
-        if not folders:
-            raise InputError(f"The sequence {name!r} is not under {root / 'JPEGImages'}; check the list and the folder.")
-        resolution = folders[0].parent.name
-        clips.append(_paired(name, folders[0], root / "Annotations" / resolution / name, merge_objects))
-    return clips
-
-
-def folder_stills(root: Path, merge_objects: float = 0.0) -> list[Clip]:
-    """Every pair of a folder with `images/` and `masks/`, as clips of one frame.
-
-    Raises:
-        InputError: The folder holds no pair.
-    """
-    masks = {path.stem: path for path in sorted((root / "masks").glob("*.png"))}
-    images = [path for path in sorted((root / "images").glob("*")) if path.suffix.lower() in PICTURES]
-    stills = [
-        Clip(f"{root.name}/{path.stem}", (path,), (masks[path.stem],), merge_objects)
-        for path in images
-        if path.stem in masks
-    ]
-    if not stills:
-        raise InputError(f"{root} holds no pair of images/NAME.* and masks/NAME.png.")
-    return stills
-
-
-def _paired(name: str, frames: Path, masks: Path, merge_objects: float) -> Clip:
-    pictures = {path.stem: path for path in sorted(frames.iterdir()) if path.suffix.lower() in PICTURES}
-    truths = {path.stem: path for path in sorted(masks.glob("*.png"))}
-    shared = [stem for stem in pictures if stem in truths]
-    if not shared:
-        raise InputError(f"The sequence {name!r} has no frame in {frames} with a mask in {masks}.")
-    return Clip(name, tuple(pictures[s] for s in shared), tuple(truths[s] for s in shared), merge_objects)
+    return [i for i in range(1, VOID) if SMALLEST_OBJECT <= counts[i] <= LARGEST_OBJECT]

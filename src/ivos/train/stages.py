@@ -1,163 +1,87 @@
-"""The two stages: what is trained, and the loss of a batch."""
+"""What a stage of training is: networks of which a part is trained, and the loss of a batch of samples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ivos.model.lite_net import LiteATNet
+from ivos.core.geometry import upsample_logits
+from ivos.model.atnet import ATNet
 from ivos.model.networks import FeaturePyramid
 from ivos.train.config import Recipe
-from ivos.train.losses import map_error, mask_loss
-from ivos.train.strokes import correction_maps
+from ivos.train.losses import map_error, mask_loss, mean_jaccard
 
-Batch = dict[str, Tensor]
-Logs = dict[str, float]
-
-
-def _freeze(module: nn.Module) -> None:
-    module.requires_grad_(False)
+Batch = dict[str, Tensor]  # samples of `ivos.train.samples`, stacked
+Figures = dict[str, float]
+Group = dict[str, list[nn.Parameter] | float]  # "params" and "lr" of an optimiser
 
 
-class AnnotationStage(nn.Module):
-    """A-Net: the loss of the first answer, and of a second one after strokes on its own errors."""
+class Stage(nn.Module, ABC):
+    """One of the two stages for one kind of networks; calling it with a batch gives the loss and figures to log.
 
-    def __init__(self, net: LiteATNet, recipe: Recipe) -> None:
-        """Freeze what the recipe does not train."""
-        super().__init__()
-        self.net, self.recipe = net, recipe
-        _freeze(net.transfer_net)
-        _freeze(net.encoder.backbone.stem)
-        _freeze(net.encoder.backbone.stages[: recipe.frozen_stages])
-        for module in net.encoder.backbone.modules():
-            if isinstance(module, nn.Conv2d) and module.groups > 1:
-                _freeze(module)
-
-    def parameter_groups(self) -> list[dict[str, object]]:
-        """The encoder at a lower rate, everything else at the recipe's."""
-        net, rate = self.net, self.recipe.learning_rate
-        slow = [p for p in net.encoder.backbone.parameters() if p.requires_grad]
-        fast = [*net.annotation_net.parameters(), *net.encoder.neck_middle.parameters(), *net.encoder.neck_deep.parameters()]
-        return [{"params": fast, "lr": rate}, {"params": slow, "lr": rate * self.recipe.encoder_rate}]
-
-    def train_mode(self) -> None:
-        """Batch norms learn in A-Net and the neck; the backbone keeps ImageNet's."""
-        self.net.eval()
-        self.net.annotation_net.train()
-        self.net.encoder.neck_middle.train()
-        self.net.encoder.neck_deep.train()
-
-    def forward(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Logs]:
-        """The loss of a batch of `Sampler.annotation_sample`, and figures to log."""
-        truth, maps = batch["mask"], batch["maps"].float() / 255
-        features = self.net.encode_image(batch["image"].float() / 255)
-        first, _ = self.net.annotation_net(features, maps)
-        second, _ = self.net.annotation_net(features, corrected(first, maps, truth, rng))
-        weights = {"balance": self.recipe.balance, "overlap": self.recipe.overlap}
-        losses = [mask_loss(logits, truth, **weights) for logits in (first, second)]
-        logs = {"first_j": jaccard(first, truth), "second_j": jaccard(second, truth)}
-        return losses[0] + losses[1], logs
-
-
-def corrected(logits: Tensor, maps: Tensor, truth: Tensor, rng: np.random.Generator) -> Tensor:
-    """The next round's maps: the network's own answer as previous mask, strokes added on its errors.
-
-    The strokes are found at half size, which a person's are not sharper than.
+    Attributes:
+        net: The networks; what the stage does not train does not require gradients.
+        recipe: How the stage is trained.
     """
-    probability = F.interpolate(logits.detach().float(), truth.shape[-2:], mode="bilinear").sigmoid()
-    wrong = [array[:, ::2, ::2].numpy() for array in ((probability[:, 0] > 0.5).cpu(), (truth == 1).cpu(), (truth != 255).cpu())]
-    drawn = [correction_maps(guess & known, real & known, rng) for guess, real, known in zip(*wrong, strict=True)]
-    strokes = torch.from_numpy(np.stack([np.stack(pair) for pair in drawn])).to(maps)  # (B, 2, H/2, W/2)
-    strokes = F.interpolate(strokes, truth.shape[-2:])
-    keep = strokes.flip(1) < 0.5  # a newer stroke of the other sign overwrites
-    return torch.cat((probability, torch.maximum(maps[:, 1:] * keep, strokes)), dim=1)
 
+    sequences: bool
+    """Whether it is trained on mini-sequences (T-Net) or single frames (A-Net)."""
 
-class TransferStage(nn.Module):
-    """T-Net: a roll-out over the targets on its own predictions; encoder and A-Net are frozen."""
-
-    def __init__(self, net: LiteATNet, recipe: Recipe) -> None:
-        """Freeze encoder and A-Net."""
+    def __init__(self, net: ATNet, recipe: Recipe) -> None:
+        """Freeze everything; a stage then thaws what it trains."""
         super().__init__()
         self.net, self.recipe = net, recipe
-        _freeze(net.encoder)
-        _freeze(net.annotation_net)
+        net.requires_grad_(requires_grad=False)
 
-    def parameter_groups(self) -> list[dict[str, object]]:
-        """T-Net alone."""
-        return [{"params": list(self.net.transfer_net.parameters()), "lr": self.recipe.learning_rate}]
+    @abstractmethod
+    def parameter_groups(self) -> list[Group]:
+        """The trained parameters with their learning rates."""
 
+    @abstractmethod
     def train_mode(self) -> None:
-        """Batch norms learn in T-Net only."""
-        self.net.eval()
-        self.net.transfer_net.train()
+        """Put the batch norms and dropouts of the trained parts into training mode, all others into eval mode."""
 
-    def forward(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Logs]:
-        """The loss of a batch of `Sampler.sequence_sample`, and figures to log."""
-        images, masks, recipe = batch["images"], batch["masks"], self.recipe
-        count = batch["maps"].shape[1]
-        frames = list(self._encoded(images))
-        annotated, first = self._annotated(batch, frames[:count], rng)
-        start = batch["starts_annotated"].bool()[:, None, None, None]
-        given = F.avg_pool2d(batch["previous"][:, None].float() / 255, 4)
-        probability = torch.where(start, first, given)
-        total, logs = torch.zeros(()), {"j": 0.0, "local": 0.0, "global": 0.0}
-        targets = range(count + 1, len(frames))
-        for t in targets:
-            parts = self.net.transfer_parts(frames[t], annotated, frames[t - 1], probability)
-            truth = masks[:, t]
-            local_error = map_error(parts.local_map, truth)
-            total = total + mask_loss(parts.logits, truth, balance=recipe.balance, overlap=recipe.overlap)
-            total = total + recipe.auxiliary * local_error
-            if parts.global_map is not None:
-                global_error = map_error(parts.global_map, truth)
-                total = total + recipe.auxiliary * global_error
-                logs["global"] += float(global_error) / len(targets)
-            logs["j"] += jaccard(parts.logits, truth) / len(targets)
-            logs["local"] += float(local_error) / len(targets)
-            probability = parts.logits.detach().float().sigmoid()
-        return total / len(targets), logs
+    @abstractmethod
+    def forward(self, batch: Batch) -> tuple[Tensor, Figures]:
+        """The loss of a batch, a scalar mean over its samples, and figures to log."""
 
-    def _encoded(self, images: Tensor) -> Iterator[FeaturePyramid]:
-        batch, frames = images.shape[:2]
-        with torch.no_grad():
-            flat = images.flatten(0, 1).float() / 255
-            flat = flat.contiguous(memory_format=torch.channels_last)
-            pyramid = self.net.encode_image(flat)
-        levels = [level.unflatten(0, (batch, frames)) for level in (pyramid.s4, pyramid.s8, pyramid.s16)]
-        for t in range(frames):
-            yield FeaturePyramid(*(level[:, t] for level in levels))
+    @abstractmethod
+    def answers(self, batch: Batch) -> Tensor:
+        """Probabilities (B, T, S, S) in eval mode: of the frame, or of the first annotated frame and the targets."""
 
-    def _annotated(
-        self, batch: Batch, frames: list[FeaturePyramid], rng: np.random.Generator
-    ) -> tuple[list[tuple[FeaturePyramid, Tensor]], Tensor]:
-        """The annotated frames with their object features, and the first one's probability (B, 1, h4, w4).
+    def full_size(self, logits: Tensor, truth: Tensor) -> Tensor:
+        """Logits (B, 1, h, w) at the size of the truth (B, S, S), float32."""
+        size = (truth.shape[-2], truth.shape[-1])
+        return upsample_logits(logits.float(), size, align_corners=self.net.config.align_corners)
 
-        A-Net's answer stands for half of the samples; the others have the truth, as after many corrections.
-        """
-        annotated = []
-        first = torch.zeros(())
-        for n, features in enumerate(frames):
-            truth = batch["masks"][:, n]
-            with torch.no_grad():
-                logits, middle = self.net.annotation_net(features, batch["maps"][:, n].float() / 255)
-            exact = torch.from_numpy(rng.random(len(truth)) < 0.5)[:, None, None, None].to(truth.device)
-            probability = torch.where(exact, F.avg_pool2d((truth == 1).float()[:, None], 4), logits.float().sigmoid())
-            annotated.append((features, self.net.transfer_net.describe(features, middle, probability)))
-            first = probability if n == 0 else first
-        return annotated, first
+    def answer_loss(self, logits: Tensor, truth: Tensor) -> tuple[Tensor, float]:
+        """The loss of logits (B, 1, h, w) against the truth (B, S, S), and their mean J."""
+        full = self.full_size(logits, truth)
+        loss = mask_loss(full, truth, balance=self.recipe.balance, overlap=self.recipe.overlap)
+        return loss, mean_jaccard(full, truth)
+
+    def transfer_loss(self, transferred: Tensor, truth: Tensor) -> tuple[Tensor, float]:
+        """Lambda times the error of a transferred map (B, 1, h, w), and the error."""
+        error = map_error(transferred, truth)
+        return self.recipe.auxiliary * error, float(error.detach())
 
 
-@torch.no_grad()
-def jaccard(logits: Tensor, truth: Tensor) -> float:
-    """Mean region similarity of a batch at threshold 0.5; logits (B, 1, h, w), truth (B, H, W)."""
-    guess = F.interpolate(logits.float(), truth.shape[-2:], mode="bilinear")[:, 0] > 0
-    known = truth != 255
-    real = (truth == 1) & known
-    guess = guess & known
-    both, either = (guess & real).sum((1, 2)).float(), (guess | real).sum((1, 2)).float()
-    return float(torch.where(either > 0, both / either.clamp(min=1), 1.0).mean())
+def encoded_frames(net: ATNet, images: Tensor) -> list[FeaturePyramid]:
+    """The features of mini-sequences (B, T, 3, S, S) uint8: one pyramid of batch B for each of the T frames."""
+    flat = unit(images.flatten(0, 1)).contiguous(memory_format=torch.channels_last)  # faster on CPUs
+    pyramid = net.encode_image(flat)
+    levels = [level.reshape(*images.shape[:2], *level.shape[1:]) for level in (pyramid.s4, pyramid.s8, pyramid.s16)]
+    return [FeaturePyramid(*(level[:, t] for level in levels)) for t in range(images.shape[1])]
+
+
+def unit(levels: Tensor) -> Tensor:
+    """uint8 levels 0..255 as float in [0, 1]."""
+    return levels.float() / 255
+
+
+def cell_share(truth: Tensor) -> Tensor:
+    """The object's share of every 4 x 4 cell: truth (B, S, S) -> (B, 1, S/4, S/4)."""
+    return F.avg_pool2d((truth == 1).float()[:, None], 4)

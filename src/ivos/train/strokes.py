@@ -47,7 +47,7 @@ def stroke_map(region: Mask, rng: np.random.Generator) -> Map:
     lines = [curve(region, rng) for _ in range(1 + int(rng.random() < 0.3))]
     drawn = draw(lines, region.shape)
     if kind == "hasty":
-        return drawn * ndimage.binary_dilation(region, iterations=int(rng.integers(1, 7)))
+        return np.asarray(drawn * ndimage.binary_dilation(region, iterations=int(rng.integers(1, 7))))
     return drawn * region
 
 
@@ -72,11 +72,11 @@ def curve(region: Mask, rng: np.random.Generator) -> Points:
 
 def longest_line(region: Mask) -> Points:
     """The longest path along the region's skeleton, smoothed: what the DAVIS robot draws."""
-    skeleton = skeletonize(region)
+    skeleton = skeletonize(region)  # type: ignore[no-untyped-call]
     ys, xs = np.nonzero(skeleton)
     if len(ys) == 0:
         centre = np.argwhere(region).mean(axis=0)
-        return centre[None, ::-1].copy()
+        return np.asarray(centre[None, ::-1])
     cells = set(zip(ys.tolist(), xs.tolist(), strict=True))
     best: list[tuple[int, int]] = []
     while cells:
@@ -115,7 +115,9 @@ def _path(came: dict[tuple[int, int], tuple[int, int]], start: tuple[int, int]) 
 
 def background_map(truth: Mask, rng: np.random.Generator) -> Map:
     """A negative stroke somewhere round the object, as a map."""
-    near = ndimage.binary_dilation(truth, iterations=int(rng.integers(4, 40))) & ~ndimage.binary_dilation(truth, iterations=2)
+    near = ndimage.binary_dilation(truth, iterations=int(rng.integers(4, 40))) & ~ndimage.binary_dilation(
+        truth, iterations=2
+    )
     if near.sum() < 30:
         return np.zeros(truth.shape, np.uint8)
     ys, xs = np.nonzero(near)
@@ -160,11 +162,11 @@ def spoiled(truth: Mask, rng: np.random.Generator) -> NDArray[np.float32]:
     field = field + rng.normal(0, 0.12)
     if rng.random() < 0.3 and truth.any():  # a part is lost
         side = rng.normal(size=2)
-        grid = np.stack(np.mgrid[:h, :w], axis=-1) - centre
+        grid = np.indices((h, w)).transpose(1, 2, 0) - centre
         field[(grid @ side / np.linalg.norm(side)) > rng.uniform(0, 0.5) * extent] = 0
     if rng.random() < 0.25:  # something else was taken along
         y, x, r = rng.integers(0, h), rng.integers(0, w), rng.uniform(0.05, 0.4) * extent + 4
         ys, xs = np.ogrid[:h, :w]
         field[(ys - y) ** 2 + (xs - x) ** 2 * rng.uniform(0.4, 2) < r * r] = 1
     sharp = rng.uniform(4, 14)
-    return (1 / (1 + np.exp(-sharp * (field - 0.5)))).astype(np.float32)
+    return np.asarray(1 / (1 + np.exp(-sharp * (field - 0.5))), dtype=np.float32)

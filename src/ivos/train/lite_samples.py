@@ -1,0 +1,94 @@
+"""Samples of the `lite` recipe: strokes of many kinds, spoiled previous masks, distant and several annotated frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ivos.train import strokes
+from ivos.train.samples import Sample
+from ivos.train.scenery import TRIES, Scene, Scenery, Times, no_object_error, reflected
+
+TARGETS = 4
+GAPS = (1, 1, 1, 2, 3)  # frames between neighbours of a mini-sequence
+REACH = 45  # how far annotated frames may lie, in frames
+
+
+class LiteSampling:
+    """Implements `Sampling`."""
+
+    def __init__(self, scenery: Scenery, annotated: tuple[int, ...]) -> None:
+        """Draw from `scenery`; `annotated` lists the numbers of annotated frames to choose from."""
+        self._scenery, self._annotated = scenery, annotated
+
+    def annotation_sample(self, rng: np.random.Generator) -> Sample:
+        """See `Sampling`."""
+        scene = self._scene(np.zeros(1), rng)
+        truth = scene.masks[0].numpy() == 1
+        return {"image": scene.images[0], "mask": scene.masks[0], "maps": prompts(truth, rng), "draw": _draw(rng)}
+
+    def sequence_sample(self, rng: np.random.Generator, of_step: np.random.Generator) -> Sample:
+        """The annotated frames, then the previous frame, then the targets; see `Sampling`.
+
+        Returns:
+            Beside the common entries: previous (S, S), the probability x 255 of the previous frame, and
+            starts_annotated: 1 if that is the first annotated one and takes A-Net's answer.
+        """
+        annotated = int(of_step.choice(self._annotated))
+        gap = float(rng.choice(GAPS))
+        side = 1 if rng.random() < 0.5 else -1
+        starts_annotated = rng.random() < 0.5
+        first = 0.0 if starts_annotated else -side * float(rng.integers(1, 40))
+        others = rng.uniform(-REACH, REACH, annotated - 1)
+        times = np.concatenate(([first], others, [0.0], side * gap * np.arange(1, TARGETS + 1)))
+        scene = self._scene(times, rng)
+        truth = scene.masks.numpy() == 1
+        maps = torch.stack([prompts(truth[i], rng) for i in range(annotated)])
+        previous = previous_mask(truth[annotated], rng)
+        return {
+            "images": scene.images,
+            "masks": scene.masks,
+            "maps": maps,
+            "previous": torch.from_numpy((255 * previous).astype(np.uint8)),
+            "starts_annotated": torch.tensor(int(starts_annotated)),
+            "draw": _draw(rng),
+        }
+
+    def _scene(self, times: Times, rng: np.random.Generator) -> Scene:
+        """Frames of a random take at `times`, in frames relative to a random one of its frames."""
+        for _ in range(TRIES):
+            take = self._scenery.pick(rng)
+            start = int(rng.integers(len(take)))
+            indices = [reflected(start + round(t), len(take)) for t in times]
+            scene = self._scenery.film(take, indices, times, rng)
+            if scene is not None:
+                return scene
+        raise no_object_error()
+
+
+def prompts(truth: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
+    """A-Net's three maps for one frame, x 255 uint8 (3, S, S): a first round's or a later round's."""
+    if rng.random() < 0.55 or not truth.any():
+        previous = np.full(truth.shape, 0.5, np.float32)
+        positive = strokes.stroke_map(truth, rng)
+        negative = np.zeros_like(positive)
+        if rng.random() < 0.3:
+            negative = strokes.background_map(truth, rng)
+    else:
+        previous = strokes.spoiled(truth, rng)
+        positive, negative = strokes.correction_maps(previous > 0.5, truth, rng)
+        if rng.random() < 0.5:
+            positive = positive | strokes.stroke_map(truth, rng)
+    return torch.from_numpy((255 * np.stack((previous, positive, negative))).astype(np.uint8))
+
+
+def previous_mask(truth: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float32]:
+    """A previous frame's probability (S, S): exact, spoiled, or lost altogether."""
+    previous = np.zeros(truth.shape, np.float32) if rng.random() < 0.12 else strokes.spoiled(truth, rng)
+    return truth.astype(np.float32) if rng.random() < 0.35 else previous
+
+
+def _draw(rng: np.random.Generator) -> Tensor:
+    return torch.tensor(int(rng.integers(2**62)))

@@ -1,0 +1,136 @@
+"""Frames in motion: a crop of a clip, or of a photograph set in motion, with cut-outs passing over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ivos.errors import InputError
+from ivos.train.augment import Bend, ColourJitter, Matrix, drift, grid, shifted, shrunk, similarity, view, warp
+from ivos.train.sources import Library, PictureCache, Take, object_ids
+from ivos.types import VOID, LabelMask
+
+SMALLEST_AREA = 80  # object pixels that the first frame of a scene must show
+TRIES = 1000  # takes looked at before the library is said to show no usable object
+
+Times = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Some frames of one object: images (T, 3, S, S) uint8, masks (T, S, S) uint8 of 0 and 1, 255 where unknown."""
+
+    images: Tensor
+    masks: Tensor
+
+
+class Scenery:
+    """Makes scenes out of a library; every draw is determined by the random generator it is given."""
+
+    def __init__(self, library: Library, crop: int, cache: PictureCache) -> None:
+        """Remember where to draw from; `crop` is the side of a scene in pixels, a multiple of 16."""
+        if crop % 16 or crop <= 0:
+            raise InputError(f"The crop is {crop} pixels; expected a positive multiple of 16.")
+        self._library, self._crop, self._cache = library, crop, cache
+        shares = np.array([share for share, _ in library.groups])
+        self._shares = shares / shares.sum()
+
+    def pick(self, rng: np.random.Generator) -> Take:
+        """A random take: a group by its share, then any of the group."""
+        group = self._library.groups[rng.choice(len(self._shares), p=self._shares)][1]
+        return group[int(rng.integers(len(group)))]
+
+    def film(self, take: Take, indices: Sequence[int], times: Times, rng: np.random.Generator) -> Scene | None:
+        """A scene of one object of a take, or None if it shows none that is neither tiny nor nearly everything.
+
+        Args:
+            take: Where the frames come from.
+            indices: Frames of the take, by place in the scene.
+            times: When each is seen, in frames: a photograph moves by it, a clip's view drifts by it.
+            rng: Source of randomness.
+        """
+        first_mask = self._cache.frame(take, indices[0])[1]
+        chosen = choose_object(first_mask, take.merge_objects, rng)
+        if chosen is None:
+            return None
+        crop, still = self._crop, len(take) == 1
+        base = view(np.isin(first_mask, chosen), crop, rng)
+        pace = np.clip(times / (1.5 if still else 12), -3, 3)
+        moves = drift(pace, crop, rng.uniform(0.3, 1.6) if still else 0.3, rng)
+        bend = Bend.random(crop, rng.uniform(0, 1.2), rng) if still else None
+        frames = [
+            self._frame(take, index, chosen, base @ move, (bend, float(t)))
+            for index, move, t in zip(indices, moves, pace, strict=True)
+        ]
+        images, masks = (torch.stack(column) for column in zip(*frames, strict=True))
+        if self._library.cut_outs and rng.random() < (0.45 if still else 0.2):
+            images, masks = self._composite(images, masks, np.clip(times / 1.5, -4, 4), rng)
+        if (masks[0] == 1).sum() < SMALLEST_AREA:
+            return None
+        jitter = ColourJitter.random(crop, rng)
+        return Scene(torch.stack([jitter(image, float(rng.normal(0, 0.02))) for image in images]), masks)
+
+    def _frame(
+        self, take: Take, index: int, chosen: Sequence[int], matrix: Matrix, bending: tuple[Bend | None, float]
+    ) -> tuple[Tensor, Tensor]:
+        pixels, ids = self._cache.frame(take, index)
+        picture, small = shrunk(pixels, matrix)
+        image = warp(picture, grid(small, self._crop, (picture.shape[0], picture.shape[1]), *bending))
+        planes = np.stack((np.isin(ids, chosen), ids == VOID), axis=-1).astype(np.uint8)
+        where = grid(matrix, self._crop, (ids.shape[0], ids.shape[1]), *bending)
+        inside, void = warp(planes, where, outside="zeros")
+        mask = (inside > 0.5).to(torch.uint8)
+        mask[void > 0.5] = VOID
+        return image, mask
+
+    def _composite(self, images: Tensor, masks: Tensor, pace: Times, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """A cut-out moving over the scene: an occluder or distractor, or itself the object."""
+        crop, paths = self._crop, self._library.cut_outs
+        picture = self._cache.cut_out(paths[int(rng.integers(len(paths)))])
+        h, w = picture.shape[:2]
+        is_object = rng.random() < 0.5
+        side = max(h, w) / (crop * rng.uniform(0.25, 0.9 if is_object else 0.5))
+        place = shifted(w / 2, h / 2) @ similarity(side, rng.normal(0, 0.25)) @ np.diag([rng.choice([-1.0, 1.0]), 1, 1])
+        place = place @ shifted(*(-crop * rng.uniform(0.2, 0.8, 2)))
+        moves = drift(pace, crop, rng.uniform(0.3, 2.0), rng)
+        bend = Bend.random(crop, rng.uniform(0, 1.0), rng)
+        pasted, truths = [], []
+        for image, mask, move, t in zip(images, masks, moves, pace, strict=True):
+            small, matrix = shrunk(picture, place @ move)
+            layer = warp(small, grid(matrix, crop, (small.shape[0], small.shape[1]), bend, float(t)), outside="zeros")
+            alpha = layer[3:] / 255
+            pasted.append(image * (1 - alpha) + layer[:3] * alpha)
+            covered = alpha[0] > 0.5
+            truths.append(covered.to(torch.uint8) if is_object else torch.where(covered, 0, mask))
+        return torch.stack(pasted), torch.stack(truths)
+
+
+def choose_object(mask: LabelMask, merge: float, rng: np.random.Generator) -> list[int] | None:
+    """The ids that make up the object of a sample: one, or with probability `merge` all; None if there is none."""
+    found = object_ids(mask)
+    if not found:
+        return None
+    if rng.random() < merge:
+        return list(range(1, VOID))
+    return [int(rng.choice(found))]
+
+
+def reflected(index: int, length: int) -> int:
+    """The index folded back at both ends of a clip: 0 <= result < length."""
+    if length == 1:
+        return 0
+    index %= 2 * (length - 1)
+    return min(index, 2 * (length - 1) - index)
+
+
+def no_object_error() -> InputError:
+    """The sentence for a library in which no scene could be found."""
+    return InputError(
+        f"None of {TRIES} frames drawn from the training data showed an object of 0.3 % to 80 % of the picture;"
+        " check that the masks hold object ids."
+    )

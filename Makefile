@@ -28,3 +28,7 @@ check: setup  ## lint, format, types, layers
 bench: setup  ## measure this machine, store it under benchmarks/results/, renew the README's table
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/run.py --readme
+
+docs: setup  ## renew what is generated in docs/ and the README
+	$(BIN)/python scripts/docs.py
+	$(BIN)/python benchmarks/run.py --readme

@@ -85,24 +85,27 @@ class Annotation:
 
     Attributes:
         frame: 0-based index of the annotated frame.
-        scribbles: At least one stroke, in drawing order.
+        scribbles: At least one stroke, in drawing order; may be empty if the mask was painted.
+        painted: Whether the user also painted on the mask itself.
 
     Raises:
-        InputError: The frame index is negative or there is no scribble.
+        InputError: The frame index is negative or there is neither scribble nor paint.
     """
 
     frame: int
     scribbles: tuple[Scribble, ...]
+    painted: bool = False
 
-    def __init__(self, frame: int, scribbles: Iterable[Scribble]) -> None:
+    def __init__(self, frame: int, scribbles: Iterable[Scribble], *, painted: bool = False) -> None:
         """Validate and freeze."""
         if isinstance(frame, bool) or not isinstance(frame, int | np.integer) or frame < 0:
             raise InputError(f"An annotation's frame must be an integer >= 0; got {frame!r}.")
         frozen = tuple(scribbles)
-        if not frozen:
+        if not frozen and not painted:
             raise InputError(f"The annotation of frame {frame} has no scribble; draw at least one stroke.")
         object.__setattr__(self, "frame", int(frame))
         object.__setattr__(self, "scribbles", frozen)
+        object.__setattr__(self, "painted", painted)
 
 
 def _valid_path(path: Iterable[Sequence[float]]) -> tuple[tuple[float, float], ...]:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ivos.core.fusion import fuse
 from ivos.core.geometry import pad_to_multiple, unpad, upsample_logits, working_size
-from ivos.engine.state import FrameResult
+from ivos.engine.state import LOGIT_LIMIT, FrameResult
 from ivos.errors import InputError
 from ivos.model.config import ModelConfig
 from ivos.types import VOID, LabelMask, Pixels
@@ -71,13 +71,33 @@ class Canvas:
         on_device = torch.from_numpy(maps)[:, None].to(self._device)
         return pad_to_multiple(on_device, config.pad_multiple, mode="constant", always=config.always_pad)[0]
 
-    def full_maps(self, maps: NDArray[np.float32]) -> Tensor:
-        """Maps of K objects at full size (K, *size) as network input (K, 1, *padded), zero in the border."""
-        on_device = torch.from_numpy(maps)[:, None].to(self._device)
+    def brush_maps(self, brushwork: LabelMask, ids: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Where brushwork (*size) says that each object is and is not, each (K', 1, *padded), shares in [0, 1]."""
+        own = np.array(ids, np.int16)[:, None, None]
+        maps = np.stack([brushwork == own, (brushwork != own) & (brushwork != VOID)]).astype(np.float32)
+        on_device = torch.from_numpy(maps).to(self._device)  # (2, K', H, W)
         if self.working != self.size:
             on_device = F.interpolate(on_device, self.working, mode="bilinear", align_corners=False, antialias=True)
         config = self._config
-        return pad_to_multiple(on_device, config.pad_multiple, mode="constant", always=config.always_pad)[0]
+        padded = pad_to_multiple(on_device, config.pad_multiple, mode="constant", always=config.always_pad)[0]
+        return padded[0][:, None], padded[1][:, None]
+
+    def painted_probability(self, result: FrameResult, ids: Sequence[int]) -> Tensor:
+        """The probability of some objects over the padded frame, brushwork certain, shape (K', 1, *padded)."""
+        probability = self.padded_probability(result.rows(ids))
+        if result.brushwork is None:
+            return probability
+        inside, outside = self.brush_maps(result.brushwork, ids)
+        return (probability * (1 - inside - outside) + inside).clamp(0, 1)
+
+    def cell_logits(self, result: FrameResult, ids: Sequence[int]) -> Tensor:
+        """The logits of some objects with the brushwork in them, shape (K', 1, *cells), float32."""
+        cells = torch.tensor(result.rows(ids), dtype=torch.float32, device=self._device)[:, None]
+        if result.brushwork is None:
+            return cells
+        inside, outside = (F.avg_pool2d(each, STRIDE) for each in self.brush_maps(result.brushwork, ids))
+        painted = (cells.sigmoid() * (1 - inside - outside) + inside).clamp(0, 1)
+        return painted.logit().clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
 
     def padded_probability(self, logits: NDArray[np.float16]) -> Tensor:
         """The probability over the padded frame, shape (K, 1, *padded), from logits (K, *cells)."""
@@ -117,8 +137,8 @@ class Canvas:
         ids = [k for k in result.objects if k not in without] if result else []
         if not result or not ids:
             return np.zeros(self.cells, np.uint8)
-        probability = torch.tensor(result.rows(ids)).float().sigmoid()
-        return _named(fuse(probability, self._config.fusion_threshold).numpy(), ids)
+        probability = self.cell_logits(result, ids)[:, 0].sigmoid()
+        return _named(fuse(probability, self._config.fusion_threshold).cpu().numpy(), ids)
 
     def _full_probability(self, logits: NDArray[np.float16]) -> Tensor:
         aligned = self._config.align_corners

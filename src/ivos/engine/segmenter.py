@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,13 +12,12 @@ from torch import Tensor
 
 from ivos.core.confidence import frame_confidence
 from ivos.core.scribbles import blur_maps, scribble_maps
-from ivos.engine.brushwork import paint_over
 from ivos.engine.canvas import Canvas
 from ivos.engine.features import FeatureCache
 from ivos.engine.state import LOGIT_LIMIT, FrameResult, ObjectFeatures, PendingFrame, State
 from ivos.errors import WeightsError
 from ivos.model.networks import FeaturePyramid, Networks
-from ivos.types import VOID, Frames, LabelMask, Scribble
+from ivos.types import Frames, LabelMask, Scribble
 
 Maps = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -64,7 +63,8 @@ class ClipSegmenter:
         Args:
             state: Its result on the frame is the previous mask; 0.5 everywhere for objects that have none there.
             frame: The annotated frame.
-            scribbles: All strokes of this round on it. Without any, the brush works on the result so far.
+            scribbles: All strokes of this round on it; may be empty if there is brushwork, which then works on the
+                result so far.
             objects: Ids of the objects to answer for, ascending; None: 1..K.
             brushwork: Labels that the user painted, shape (H, W), 255 where nothing was.
 
@@ -81,15 +81,17 @@ class ClipSegmenter:
         with torch.inference_mode():
             if scribbles:
                 result, features = self._answer(frame, previous, ids, maps)
-                if brushwork is None:
-                    return PendingFrame(scribbles, result, features)
             else:
                 result = self._result(self._rows(previous, ids), ids)
-            return PendingFrame(scribbles, *self._painted(frame, result, brushwork, maps))
+            if brushwork is not None:
+                features = self._described(frame, result, brushwork, maps)
+                result = replace(result, brushwork=brushwork)
+            return PendingFrame(scribbles, result, features)
 
     def start(self, frame: int, result: FrameResult, objects: Sequence[int] | None = None) -> Carried:
         """What the first step of a pass carries away from the annotated frame for some objects, 1..K if None."""
-        return Carried(self.features[frame], self._rows(result, self._ids(objects)))
+        with torch.inference_mode():
+            return Carried(self.features[frame], self.canvas.cell_logits(result, self._ids(objects)))
 
     def memory(
         self, object_features: Mapping[int, ObjectFeatures], objects: Sequence[int] | None = None
@@ -159,7 +161,7 @@ class ClipSegmenter:
         before = torch.full((len(ids), 1, *self.canvas.padded), 0.5, device=self._networks.device)
         if previous is not None:
             known = [row for row, k in enumerate(ids) if k in previous.objects]
-            before[known] = self.canvas.padded_probability(previous.rows([ids[row] for row in known]))
+            before[known] = self.canvas.painted_probability(previous, [ids[row] for row in known])
         answer = self._networks.annotate(
             self.canvas.image(self._frames[frame], frame),
             self.features[frame],
@@ -169,20 +171,18 @@ class ClipSegmenter:
         )
         return self._result(answer.logits.float(), ids), answer.object_features.float().cpu().numpy()
 
-    def _painted(
-        self, frame: int, result: FrameResult, brushwork: LabelMask | None, maps: Maps
-    ) -> tuple[FrameResult, NDArray[np.float32]]:
-        """A result and its object features once the brushwork is on it."""
-        blank = np.full(self.canvas.size, VOID, np.uint8)
-        painted = paint_over(self.canvas, result, blank if brushwork is None else brushwork)
+    def _described(self, frame: int, result: FrameResult, brushwork: LabelMask, maps: Maps) -> NDArray[np.float32]:
+        """The object features of a result with brushwork on it."""
+        positive, negative = (self.canvas.maps(each) for each in maps)
+        inside, outside = self.canvas.brush_maps(brushwork, result.objects)
         features = self._networks.describe(
             self.canvas.image(self._frames[frame], frame),
             self.features[frame],
-            painted.probability,
-            torch.maximum(self.canvas.maps(maps[0]), painted.inside),
-            torch.maximum(self.canvas.maps(maps[1]), painted.outside),
+            self.canvas.painted_probability(replace(result, brushwork=brushwork), result.objects),
+            torch.maximum(positive, inside),
+            torch.maximum(negative, outside),
         )
-        return self._result(painted.logits, result.objects, brushwork), features.float().cpu().numpy()
+        return features.float().cpu().numpy()
 
     def _encode(self, t: int) -> FeaturePyramid:
         return self._networks.encode_image(self.canvas.image(self._frames[t], t))

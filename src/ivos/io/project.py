@@ -181,8 +181,10 @@ def _read_array(archive: zipfile.ZipFile, number: int) -> NDArray[Any]:
 
 
 def _annotation_to_json(annotation: Annotation) -> dict[str, Any]:
-    return {"frame": annotation.frame, "strokes": [stroke_to_json(each) for each in annotation.scribbles]}
+    strokes = [stroke_to_json(each) for each in annotation.scribbles]
+    return {"frame": annotation.frame, "strokes": strokes, "painted": annotation.painted}
 
 
 def _annotation_from_json(content: dict[str, Any]) -> Annotation:
-    return Annotation(content["frame"], [stroke_from_json(each, "A stroke") for each in content["strokes"]])
+    strokes = [stroke_from_json(each, "A stroke") for each in content["strokes"]]
+    return Annotation(content["frame"], strokes, painted=bool(content.get("painted", False)))

@@ -75,12 +75,14 @@ def read_scribbles(path: str | Path) -> ScribbleFile:
 def write_scribbles(path: str | Path, scribbles: ScribbleFile) -> None:
     """Write a scribble file that `read_scribbles` reads back unchanged, whole or not at all.
 
+    The format knows no brushwork: an annotation that was only painted is left out.
+
     Raises:
         OutputError: The file cannot be written.
     """
     frames: list[list[dict[str, Any]]] = [[] for _ in range(scribbles.num_frames)]
     rounds = []
-    for annotation in scribbles.annotations:
+    for annotation in (each for each in scribbles.annotations if each.scribbles):
         strokes = frames[annotation.frame]
         first = len(strokes)
         strokes += [stroke_to_json(scribble) for scribble in annotation.scribbles]

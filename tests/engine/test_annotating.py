@@ -1,0 +1,147 @@
+"""Painting on the mask, objects that come later, objects that are not drawn on a frame, locked objects."""
+
+import numpy as np
+import pytest
+
+import ivos
+from ivos.engine.rounds import companies, plan, propagation
+from ivos.engine.session import Session
+from ivos.errors import InputError
+from ivos.types import VOID, Scribble
+
+
+@pytest.fixture
+def session(make_networks, make_clip, stroke):
+    session = Session(make_networks(), make_clip(), 2)
+    session.annotate(1, [stroke(1, 0.3), stroke(2, 0.8)])
+    list(session.propagate())
+    return session
+
+
+def repaired(session, t, label=2):
+    mask = session.preview(t).copy()
+    mask[5:9, 7:12] = label
+    mask[20, 21] = 0
+    return mask
+
+
+@pytest.mark.parametrize("resolution", [None, 30, 20])
+def test_a_painted_mask_is_kept_to_the_pixel_through_later_rounds(make_networks, make_clip, stroke, resolution):
+    session = Session(make_networks(), make_clip(), 2, resolution=resolution)
+    session.annotate(1, [stroke(1, 0.3), stroke(2, 0.8)])
+    list(session.propagate())
+    mask = repaired(session, 3)
+    np.testing.assert_array_equal(session.paint(3, mask), mask)
+    np.testing.assert_array_equal(session.preview(3), mask)
+    assert [each.frame for each in session.pending] == [3]
+    assert session.pending[0].painted
+    masks = dict(session.propagate())
+    np.testing.assert_array_equal(masks[3], mask)
+    session.annotate(5, [stroke(1, 0.6)])
+    list(session.propagate())
+    np.testing.assert_array_equal(session.masks[3], mask)
+    assert (session.probability(3)[1, 5:9, 7:12] == 1).all()
+
+
+def test_paint_is_carried_to_other_frames_and_undone_as_a_step(session, make_clip):
+    before = np.stack(list(session.masks))
+    mask = np.zeros_like(session.mask(0))
+    mask[:, :] = 2
+    session.paint(3, mask)
+    list(session.propagate())
+    assert not np.array_equal(session.mask(4), before[4])
+    session.undo()
+    np.testing.assert_array_equal(np.stack(list(session.masks)), before)
+
+
+def test_a_later_stroke_takes_paint_away_only_where_it_runs(session):
+    mask = np.zeros(session.frames.size, np.uint8)
+    mask[:10] = 1
+    session.paint(3, mask)
+    stroke = Scribble(2, [(0.5, 0.1), (0.6, 0.1)])
+    after = session.annotate(3, [stroke])
+    brushwork = session.history.state.shown(3).brushwork
+    assert brushwork[3, 25] == VOID
+    assert (brushwork == 1).any()
+    np.testing.assert_array_equal(after[brushwork != VOID], brushwork[brushwork != VOID])
+
+
+def test_a_clip_can_be_painted_before_anything_else(make_networks, make_clip):
+    session = Session(make_networks(), make_clip())
+    mask = np.zeros(session.frames.size, np.uint8)
+    mask[10:20, 10:30] = 1
+    session.paint(0, mask)
+    list(session.propagate())
+    np.testing.assert_array_equal(session.masks[0], mask)
+    assert session.masks[1].any()
+
+
+@pytest.mark.parametrize(
+    ("frame", "mask", "says"),
+    [
+        (9, np.zeros((37, 50), np.uint8), "frame 9"),
+        (0, np.zeros((36, 50), np.uint8), "does not fit"),
+        (0, np.full((37, 50), 3, np.uint8), "labels up to 3"),
+        (0, np.full((37, 50), 0.5), "whole numbers"),
+    ],
+)
+def test_paint_that_does_not_fit_is_refused(session, frame, mask, says):
+    with pytest.raises(InputError, match=says):
+        session.paint(frame, mask)
+
+
+def test_painted_sessions_are_taken_up_again(session, tmp_path, stroke):
+    session.paint(3, repaired(session, 3))
+    list(session.propagate())
+    session.add_object()
+    session.paint(2, repaired(session, 2, label=3))
+    session.save(tmp_path / "a.ivos")
+    again = ivos.open_session(tmp_path / "a.ivos", session.model, session.frames)
+    assert again.pending == session.pending
+    assert again.rounds == session.rounds
+    for t in range(6):
+        np.testing.assert_array_equal(again.preview(t), session.preview(t))
+
+
+def test_an_object_that_nobody_drew_is_nowhere(make_networks, make_clip, stroke):
+    session = Session(make_networks(), make_clip(), 3)
+    session.annotate(1, [stroke(2)])
+    list(session.propagate())
+    assert set(np.unique(np.stack(list(session.masks)))) <= {0, 2}
+    assert not session.probability(4)[[0, 2]].any()
+
+
+def test_an_object_added_later_passes_frames_annotated_before_it(session, stroke):
+    old = np.stack([session.probability(t)[:2] for t in range(6)])
+    assert session.add_object() == 3
+    session.annotate(4, [stroke(3, 0.5, 0.9)])
+    visited = [t for t, _ in session.propagate()]
+    assert {0, 1, 2, 3, 5} <= set(visited)
+    new = np.stack([session.probability(t) for t in range(6)])
+    assert new[1, 2].any()
+    np.testing.assert_array_equal(new[1, :2], old[1])  # annotated for the two: never changes
+    assert session.result_shape[1] == 3
+
+
+def test_a_locked_object_stays_as_it_is(session, stroke):
+    state = session.history.state
+    session.annotate(4, [stroke(1, 0.6), stroke(2, 0.1)])
+    state, segmenter = session.history.state, session._segmenter
+    runs = plan(state, "both", range(6), 1.0, locked={2})
+    assert {run.objects for run in runs} == {(1,)}
+    for t, result in propagation(segmenter, state, runs):
+        if t != 4:
+            np.testing.assert_array_equal(result.rows((2,)), state.results[t].rows((2,)))
+
+
+def test_objects_with_the_same_annotated_frames_travel_together(session, stroke):
+    assert companies(session.history.state) == [((1, 2), frozenset({1}))]
+    session.add_object()
+    session.annotate(4, [stroke(3)])
+    assert companies(session.history.state) == [((1, 2), frozenset({1, 4})), ((3,), frozenset({4}))]
+
+
+def test_background_strokes_alone_make_no_object(make_networks, make_clip):
+    session = Session(make_networks(), make_clip())
+    assert not session.annotate(2, [Scribble(0, [(0.5, 0.5)])]).any()
+    assert [t for t, _ in session.propagate()] == [2]

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ivos.bench.runner import benchmark
     from ivos.engine.reopen import open_session
     from ivos.engine.session import Session
     from ivos.errors import InputError, IvosError, OutputError, SessionOrderError, WeightsError
@@ -33,6 +34,7 @@ _HOMES = {
     "Session": "ivos.engine.session",
     "SessionOrderError": "ivos.errors",
     "WeightsError": "ivos.errors",
+    "benchmark": "ivos.bench.runner",
     "export": "ivos.io.exports",
     "load_model": "ivos.model.weights",
     "open_session": "ivos.engine.reopen",
@@ -53,6 +55,7 @@ __all__ = [
     "Session",
     "SessionOrderError",
     "WeightsError",
+    "benchmark",
     "export",
     "load_model",
     "open_session",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -26,8 +27,25 @@ class Dataset(Protocol):
     def sequences(self) -> tuple[str, ...]:
         """Their names."""
 
-    def __iter__(self) -> Iterator[Clip]:
-        """Every sequence."""
+    def __getitem__(self, name: str, /) -> Clip:
+        """One of them."""
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Some sequences of a data set.
+
+    Attributes:
+        dataset: The whole.
+        sequences: The names, in the order to run them.
+    """
+
+    dataset: Dataset
+    sequences: tuple[str, ...]
+
+    def __getitem__(self, name: str, /) -> Clip:
+        """One of them."""
+        return self.dataset[name]
 
 
 def benchmark(
@@ -113,7 +131,8 @@ def list_samples(dataset: Dataset) -> list[Sample]:
     Raises:
         InputError: There is no sequence, or images are missing or unreadable.
     """
-    samples = [Sample(clip, index) for clip in dataset for index in range(1, max(1, len(clip.scribble_files)) + 1)]
+    clips = (dataset[name] for name in dataset.sequences)
+    samples = [Sample(clip, index) for clip in clips for index in range(1, max(1, len(clip.scribble_files)) + 1)]
     if not samples:
         raise InputError("There is no sequence to run the benchmark on.")
     return samples
@@ -137,4 +156,6 @@ def dataset_name(dataset: Dataset) -> str:
         return f"DAVIS-{dataset.year} {dataset.split}"
     if isinstance(dataset, YoutubeVos):
         return f"YouTube-VOS {dataset.split}"
+    if isinstance(dataset, Subset):
+        return f"{dataset_name(dataset.dataset)}: {', '.join(dataset.sequences)}"
     return type(dataset).__name__

@@ -15,6 +15,8 @@ from ivos.core.metrics import label_scores
 from ivos.errors import InputError
 
 CHUNKS_PER_WORKER = 4
+WORTH_PROCESSES = 5_000_000
+"""Clips of fewer pixels, over all frames, are scored in this process at once."""
 
 Scores = NDArray[np.float64]
 """J and F of every frame and object: (T, K, 2)."""
@@ -24,7 +26,7 @@ class Scorer:
     """Scores label masks; a context manager that ends its processes.
 
     Args:
-        workers: Processes; 1 works in this one. They are started when they are first needed.
+        workers: Processes; 1 works in this one. They are started with the first clip that is worth it.
     """
 
     def __init__(self, workers: int = 1) -> None:
@@ -58,7 +60,7 @@ class Scorer:
                 "expected equal (T, H, W)."
             )
         ids = range(1, num_objects + 1)
-        if self._workers == 1 or len(truths) < 2:
+        if self._workers == 1 or truths.size < WORTH_PROCESSES:
             return score_frames(predictions, truths, ids)
         if self._pool is None:
             self._pool = ProcessPoolExecutor(self._workers, mp_context=multiprocessing.get_context("spawn"))

@@ -20,8 +20,8 @@ from ivos.core.fusion import fuse
 from ivos.core.metrics import region_similarity
 from ivos.core.robot import robot
 from ivos.engine.canvas import STRIDE, Canvas
-from ivos.engine.segmenter import LOGIT_LIMIT, ClipSegmenter
-from ivos.engine.state import PendingFrame, State
+from ivos.engine.segmenter import ClipSegmenter
+from ivos.engine.state import LOGIT_LIMIT, PendingFrame, State
 from ivos.errors import InputError
 from ivos.io.clips import Clip
 from ivos.model.networks import FeaturePyramid, Networks, TransferResult

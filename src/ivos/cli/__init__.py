@@ -1,4 +1,4 @@
-"""The command line: `ivos segment | demo | info | train | convert`. One function a command, heavy imports inside."""
+"""The command line: one function a command, heavy imports inside."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import TextIO
 
 import tyro
 
+from ivos.cli.bench import bench
 from ivos.cli.convert import convert
 from ivos.cli.demo import demo
 from ivos.cli.info import info
+from ivos.cli.score import score
 from ivos.cli.segment import segment
 from ivos.errors import InputError, IvosError
 
@@ -24,7 +26,15 @@ def train() -> None:
 
 
 COMMANDS: Mapping[str, Callable[..., None]] = MappingProxyType(
-    {"segment": segment, "demo": demo, "info": info, "train": train, "convert": convert}
+    {
+        "segment": segment,
+        "demo": demo,
+        "info": info,
+        "train": train,
+        "convert": convert,
+        "bench": bench,
+        "score": score,
+    }
 )
 
 

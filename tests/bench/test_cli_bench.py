@@ -1,0 +1,60 @@
+"""`ivos bench` and `ivos score` from arguments to files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import ivos
+from ivos.cli import main
+
+
+def test_bench_writes_its_report(
+    make_davis: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, out = make_davis({"one": 1, "two": 2}, year=2016), tmp_path / "out"
+    arguments = ["bench", str(root), "--year", "2016", "--rounds", "2", "--method", "copy", "--out", str(out)]
+    assert main([*arguments, "--sequences", "two"]) == 0
+    assert "[1/1] two 1: J&F 0." in capsys.readouterr().out
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["samples"] == 1
+    assert summary["run"]["rules"]["rounds"] == 2
+    assert summary["sequences"]["two"]["objects"] == 1  # DAVIS-2016 merges them
+    assert main(arguments) == 2  # another data set in the same folder
+    assert "holds another run: its dataset" in capsys.readouterr().err
+
+
+def test_bench_refuses_unknown_sequences_and_methods(
+    make_davis: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_davis()
+    assert main(["bench", str(root), "--method", "copy", "--sequences", "four", "--out", str(tmp_path)]) == 2
+    assert "no sequence 'four'" in capsys.readouterr().err
+    assert main(["bench", str(root), "--method", "copied", "--out", str(tmp_path / "b")]) == 2
+    assert "copied" in capsys.readouterr().err
+    assert main(["bench", str(tmp_path)]) == 2
+    assert "not a DAVIS data set" in capsys.readouterr().err
+
+
+def test_the_public_function(make_davis: Callable[..., Path], tmp_path: Path) -> None:
+    davis = ivos.Davis(make_davis({"one": 1}), split="val", year=2017)
+    report = ivos.benchmark("copy", davis, rounds=2, out=tmp_path)
+    assert 0 < report.auc <= 1
+    assert 0 < report.jf_at_60s <= 1
+    assert (tmp_path / "report.md").is_file()
+
+
+def test_score_writes_the_csv_files(
+    make_davis: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = make_davis({"one": 1, "two": 2}) / "Annotations/480p"
+    arguments = ["score", str(masks), str(masks), "--out", str(tmp_path), "--workers", "1"]
+    assert main(arguments) == 0
+    assert (tmp_path / "global_results.csv").read_text().splitlines()[1].startswith("1.000,1.000,1.000,0.000")
+    assert (tmp_path / "per-sequence_results.csv").read_text().count("\n") == 4
+    assert "two_2,1.000,1.000" in capsys.readouterr().out
+    assert main(["score", str(tmp_path / "none"), str(masks)]) == 2
+    assert "no folder" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """The command line from arguments to files, exit codes and sentences."""
 
+import importlib
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from PIL import Image
 
 import ivos
 from ivos.cli import main
+from ivos.cli.demo import CLIP, STROKES
 from ivos.io import exports
 from ivos.io.masks import read_mask
 from ivos.io.synthetic import moving_shapes
@@ -202,3 +204,22 @@ def test_wrong_usage_exits_2(arguments, capsys):
         main(arguments)
     assert stop.value.code == 2
     assert capsys.readouterr().err
+
+
+def test_demo_prints_a_table_and_writes_masks_overlay_and_sheet(clip, strokes, weights, tmp_path, capsys, monkeypatch):
+    module = importlib.import_module("ivos.cli.demo")  # the package's attribute of that name is the command
+    monkeypatch.setattr(module, "CLIP", clip)
+    monkeypatch.setattr(module, "STROKES", strokes)
+    assert run("demo", "--out", tmp_path / "out", "--model", weights) == 0
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {*(f"0000{t}.png" for t in range(5)), "overlay.mp4", "contact_sheet.png"}
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split("  ") == ["round", "annotated frame", "seconds", "ms/frame", "mean confidence"]
+    assert [line.split()[:2] for line in lines[1:3]] == [["1", "2"], ["2", "0"]]
+
+
+def test_the_bundled_strokes_are_three_rounds_on_the_bundled_clip():
+    strokes, frames = ivos.read_scribbles(STROKES), ivos.read_video(CLIP)
+    assert strokes.num_frames == len(frames)
+    assert strokes.num_objects == 1
+    assert len(strokes.annotations) == 3

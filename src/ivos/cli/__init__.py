@@ -16,9 +16,11 @@ from ivos.cli.demo import demo
 from ivos.cli.info import info
 from ivos.cli.score import score
 from ivos.cli.segment import segment
+from ivos.cli.study import study, study_report
 from ivos.errors import InputError, IvosError
 
 USER_ERROR, INTERRUPTED = 2, 130
+STUDY_REPORT = "study-report"
 
 
 def train() -> None:
@@ -34,6 +36,8 @@ COMMANDS: Mapping[str, Callable[..., None]] = MappingProxyType(
         "convert": convert,
         "bench": bench,
         "score": score,
+        "study": study,
+        STUDY_REPORT: study_report,
     }
 )
 
@@ -45,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What follows `ivos` on the command line; None: `sys.argv`.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    if list(arguments[:2]) == ["study", "report"]:
+        arguments = [STUDY_REPORT, *arguments[2:]]
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _show_warning

@@ -1,0 +1,187 @@
+"""The user study end to end: a scripted user, its clock, the CSV files, the report."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ivos.bench.meter import Meter, StudyTimes
+from ivos.bench.study import COLUMNS, StudyVideo, read_rows, run_study, study_file, write_rows
+from ivos.bench.study_report import read_study, study_table, write_study_report
+from ivos.cli import main
+from ivos.core.metrics import region_similarity
+from ivos.core.robot import robot
+from ivos.errors import InputError, SessionOrderError
+from ivos.io.davis import Davis
+from ivos.io.scribble_files import ScribbleFile, write_scribbles
+from ivos.model.atnet import ATNet, build
+from ivos.model.config import PRESETS
+from ivos.model.weights import save_weights
+from ivos.types import Annotation, Scribble
+
+
+@pytest.fixture(scope="module")
+def model() -> ATNet:
+    return build(PRESETS["lite"]).eval()
+
+
+class Stopwatch:
+    """Advances by what the script says, and by two seconds for every round's masks."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def scripted(watch: Stopwatch, rounds: int) -> Callable[[StudyVideo], None]:
+    """Looks for 7 s before the first press, draws for 3 s a round, finds the next frame in 5 s."""
+
+    def user(video: StudyVideo) -> None:
+        watch.now += 7
+        for number in range(rounds):
+            t = number % len(video.clip)
+            video.select_frame(t)
+            watch.now += 3
+            wrong = robot(video.mask(t), video.clip.mask(t), range(1, video.num_objects + 1))
+            preview = video.draw(wrong or [Scribble(0, [(0.99, 0.99)])])
+            assert preview.shape == video.clip.frames.size
+            video.run()
+            watch.now += 5
+
+    return user
+
+
+def test_a_scripted_user_is_metered(model: ATNet, make_davis: Callable[..., Path], tmp_path: Path) -> None:
+    davis = Davis(make_davis({"two": 2, "one": 1}), year=2017)
+    watch = Stopwatch()
+    file = study_file(tmp_path, "lite", "ann", datetime(2020, 8, 23, 9, 5, 7))
+    assert file == tmp_path / "Alg[lite]_20200823_090507/result_ann.csv"
+    rows = run_study(model, davis, scripted(watch, 3), file, watch)
+    assert [(row.sequence, row.object_id) for row in rows] == [("one", 1), ("two", 1), ("two", 2)]
+    for row in rows:
+        assert row.rounds == 3
+        assert (row.scribble_seconds, row.operation_seconds, row.finding_seconds) == (9, 0, 15)
+        assert row.total_seconds == 24
+        assert 0 <= row.j <= 1
+        assert 0 <= row.f <= 1
+    assert file.read_text().splitlines()[0] == ",".join(COLUMNS)
+    assert read_rows(file) == rows
+
+
+def test_final_scores_are_those_of_the_masks(model: ATNet, make_davis: Callable[..., Path]) -> None:
+    clip = Davis(make_davis({"two": 2}))["two"]
+    video = StudyVideo(model, clip, Stopwatch())
+    video.select_frame(0)
+    video.draw(robot(np.zeros_like(clip.mask(0)), clip.mask(0), (1, 2)))
+    video.run()
+    rows = video.satisfied()
+    for row in rows:
+        pairs = [(video.mask(t) == row.object_id, clip.mask(t) == row.object_id) for t in range(len(clip))]
+        assert row.j == pytest.approx(np.mean([region_similarity(*pair) for pair in pairs]), abs=1e-12)
+
+
+def test_wrong_order_is_refused(model: ATNet, make_davis: Callable[..., Path], tmp_path: Path) -> None:
+    davis = Davis(make_davis({"one": 1}))
+    video = StudyVideo(model, davis["one"])
+    stroke = Scribble(1, [(0.2, 0.2)])
+    with pytest.raises(SessionOrderError, match="No frame is selected"):
+        video.draw([stroke])
+    with pytest.raises(SessionOrderError, match="Nothing was drawn"):
+        video.run()
+    with pytest.raises(SessionOrderError, match="'satisfied' cannot follow 'ready'"):
+        video.satisfied()
+    with pytest.raises(InputError, match="no frame 6"):
+        video.select_frame(6)
+    video.select_frame(2)
+    with pytest.raises(SessionOrderError, match="'scribble' cannot follow 'scribble'"):
+        video.select_frame(3)
+    with pytest.raises(SessionOrderError, match="left 'one'"):
+        run_study(model, davis, lambda video: video.select_frame(0), tmp_path / "x.csv")
+    for name in ("", "a/b", "..", '"'):
+        with pytest.raises(InputError, match="user's name"):
+            study_file(tmp_path, "lite", name, datetime(2020, 1, 1))
+
+
+def test_the_meter_refuses_a_clock_that_runs_backwards() -> None:
+    meter = Meter()
+    assert meter.times == StudyTimes()
+    meter.scribble(5)
+    for now in (4.0, float("nan"), float("inf")):
+        with pytest.raises(InputError, match="clock"):
+            meter.operate(now)
+
+
+def test_the_report_averages_videos_then_users(tmp_path: Path) -> None:
+    header = ",".join(COLUMNS)
+    for method, user, lines in (
+        ("lite", "ann", ["a,1,1,0.5,0.25,2,1,3,6", "b,1,3,1,1,4,3,5,12", "b,2,3,0,0,4,3,5,12"]),
+        ("lite", "bob", ["a,1,2,0.5,0.75,6,2,4,12"]),
+        ("mine", "ann", ["a,1,1,1,1,1,1,1,3"]),
+    ):
+        file = tmp_path / f"Alg[{method}]_20200823_090507/result_{user}.csv"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("\n".join([header, *lines]) + "\n")
+    figures = read_study([tmp_path])
+    assert list(figures) == ["lite", "mine"]
+    lite = figures["lite"]
+    assert (lite.users, lite.videos, lite.seconds, lite.rounds) == (("ann", "bob"), 3, 10, 2)
+    assert (lite.j, lite.f) == (0.5, 0.5)
+    assert lite.activities == {"scribble": 4, "operate": 2, "find": 4}
+    assert "| lite | 2 | 3 | 10.0 | 2.00 | 0.500 | 0.500 | 4.0 | 2.0 | 4.0 |" in study_table(figures)
+    write_study_report(tmp_path / "report", figures)
+    assert {file.name for file in (tmp_path / "report").iterdir()} == {"study.md", "figure7.png", "figure7.svg"}
+
+
+def test_bad_results(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no study result to report"):
+        read_study([tmp_path])
+    with pytest.raises(InputError, match="There is no study result"):
+        read_study([tmp_path / "none.csv"])
+    file = tmp_path / "result_x.csv"
+    file.write_text("a,b\n")
+    with pytest.raises(InputError, match="first line"):
+        read_study([file])
+    file.write_text(",".join(COLUMNS) + "\none,1,1,0.5\n")
+    with pytest.raises(InputError, match="row is damaged"):
+        read_study([file])
+    write_rows(file, [])
+    with pytest.raises(InputError, match="hold no row"):
+        read_study([file])
+
+
+def test_the_command_follows_lines(
+    model: ATNet,
+    make_davis: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weights, strokes = tmp_path / "mine.safetensors", tmp_path / "strokes.json"
+    save_weights(model, weights, card={})
+    drawn = Annotation(1, [Scribble(1, [(0.1, 0.1), (0.2, 0.2)])])
+    write_scribbles(strokes, ScribbleFile("one", 6, (drawn,)))
+    root = make_davis({"one": 1}, year=2016)
+    arguments = ["study", str(root), "--user", "ann", "--model", str(weights), "--out", str(tmp_path / "r")]
+    lines = f"satisfied\nframe 0\ndraw {strokes}\nhop\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert "no stroke on the selected frame (0)" in captured.out
+    assert "'hop ' cannot be done" in captured.out
+    assert "ended before 'one' was finished" in captured.err
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"frame 1\ndraw {strokes}\nrun\nsatisfied\n"))
+    assert main(arguments) == 0
+    (file,) = (tmp_path / "r").glob("Alg*/result_ann.csv")
+    (row,) = read_rows(file)
+    assert (row.sequence, row.rounds) == ("one", 1)
+    assert len(list((file.parent / "masks/one").iterdir())) == 6
+    assert main(["study", "report", str(tmp_path / "r"), "--out", str(tmp_path / "report")]) == 0
+    assert "| mine | 1 | 1 |" in capsys.readouterr().out
+    assert (tmp_path / "report/figure7.svg").is_file()

@@ -1,0 +1,45 @@
+"""A long clip needs the feature cache's budget plus the results, whatever its length."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = """
+import resource, sys
+import numpy as np, torch
+from ivos.engine.session import Session
+from ivos.model.config import PRESETS
+from ivos.model.networks import AnnotationResult, FeaturePyramid
+from ivos.types import Scribble
+
+class Frames:
+    size, fps = (64, 96), 24.0
+    def __len__(self): return 1000
+    def __getitem__(self, t): return np.full((64, 96, 3), t % 256, np.uint8)
+
+class Networks:
+    config, device = PRESETS["lite"], torch.device("cpu")
+    def encode_image(self, image):
+        return FeaturePyramid(*(torch.ones(1, 1, 2**n) for n in (17, 16, 16)))  # 1 MiB
+    def annotate(self, image, features, *maps):
+        return AnnotationResult(torch.ones(1, 1, 16, 24), torch.ones(1, 8, 4, 6))
+    def previous_probability(self, logits):
+        return logits.sigmoid()
+    def transfer(self, target, annotated, previous, probability):
+        return probability
+
+session = Session(Networks(), Frames(), cache_bytes=int(sys.argv[1]) << 20)
+session.annotate(500, [Scribble(1, [(0.5, 0.5)])])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for _ in session.propagate(): pass
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+def growth_mib(cache_mib):
+    command = [sys.executable, "-c", SCRIPT, str(cache_mib)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent).stdout)
+
+
+def test_a_thousand_frames_take_the_budget_and_little_more():
+    assert growth_mib(64) < 64 + 40  # kept without bound it would be 1,000 MiB; all results together are 1.5 MiB

@@ -1,0 +1,153 @@
+/**
+ * One open project: its newest state from the server, its masks and frames, and a queue through which every change goes, so that
+ * changes reach the server one after another however fast the user is.
+ *
+ * @typedef {import("./types.js").Project} Project
+ * @typedef {import("./types.js").Change} Change
+ * @typedef {import("./types.js").Stroke} Stroke
+ * @typedef {import("../state.js").AppStore} AppStore
+ */
+
+import { encode } from "../pure/rle.js";
+import { ApiError, call } from "./api.js";
+import { Frames } from "./frames.js";
+import { Masks } from "./masks.js";
+import { RoundRunner } from "./round_runner.js";
+import { watchOtherTabs } from "./other_tabs.js";
+
+export class Editing {
+  /**
+   * @param {Project} project
+   * @param {AppStore} store
+   * @param {(error: unknown) => void} report
+   */
+  constructor(project, store, report) {
+    this.id = project.id;
+    this.path = `/projects/${project.id}`;
+    this.store = store;
+    this.report = report;
+    const arrived = () => store.set({ tick: store.state.tick + 1 });
+    this.masks = new Masks((t, revision) => `${this.path}/masks/${t}/${revision}`, arrived);
+    this.truth = new Masks((t) => `${this.path}/truth/${t}`, arrived);
+    this.frames = new Frames(project.id, project.clip, arrived);
+    /** @type {{t: number, labels: Uint8Array, version: number, unsent: number} | null} the mask under the brush */
+    this.brushwork = null;
+    /** @type {Promise<unknown>} */
+    this.last = Promise.resolve();
+    this.waiting = 0;
+    this.temporary = 0;
+    this.closing = new AbortController();
+    this.round = new RoundRunner(this);
+    store.set({ project, sending: [], round: project.running });
+    watchOtherTabs(this);
+    if (project.running) this.round.attach();
+  }
+
+  /** @returns {Project} */
+  get project() {
+    return /** @type {Project} */ (this.store.state.project);
+  }
+
+  /** @param {Project} project */
+  accept(project) {
+    this.store.set({ project, round: this.round.live ? this.store.state.round : project.running });
+  }
+
+  async reload() {
+    this.accept(await call("GET", this.path, { signal: this.closing.signal }));
+  }
+
+  /**
+   * Run one change after those before it. Errors are shown; a stale `seq` brings the newest state.
+   * @template T
+   * @param {() => Promise<T>} work
+   * @param {{again?: boolean, quiet?: boolean}} [how] `again`: safe to repeat on a project that another tab changed
+   * @returns {Promise<T | undefined>} undefined: it failed
+   */
+  queue(work, how = {}) {
+    const run = async () => {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.code !== "stale") throw error;
+        await this.reload();
+        if (!how.again) throw new ApiError("stale", "Another tab changed this project; its state is shown now. Repeat your last step.");
+        return work();
+      }
+    };
+    this.count(1);
+    const result = this.last.then(run).catch(this.report).finally(() => this.count(-1));
+    this.last = result;
+    return /** @type {Promise<T | undefined>} */ (result);
+  }
+
+  /** @param {number} by */
+  count(by) {
+    this.waiting += by;
+    this.store.set({ waitingSince: this.waiting ? (this.store.state.waitingSince ?? performance.now()) : null });
+  }
+
+  /**
+   * A change that answers with the new state.
+   * @param {string} method
+   * @param {string} path below the project
+   * @param {Record<string, unknown>} [body]
+   * @param {{again?: boolean}} [how]
+   * @returns {Promise<Change | undefined>}
+   */
+  change(method, path, body = {}, how = {}) {
+    return this.queue(async () => {
+      const seq = this.project.seq;
+      const change =
+        method === "DELETE"
+          ? await call(method, `${this.path}${path}?seq=${seq}`)
+          : await call(method, `${this.path}${path}`, { body: { seq, ...body } });
+      for (const mask of change.masks) this.masks.put(mask);
+      this.accept(change.project);
+      return change;
+    }, how);
+  }
+
+  /** Show a stroke at once and send it. @param {Omit<Stroke, "id" | "round">} stroke */
+  async addStroke(stroke) {
+    const shown = { ...stroke, id: `new${(this.temporary += 1)}`, round: null };
+    this.store.set({ sending: [...this.store.state.sending, shown] });
+    await this.change("POST", "/strokes", { ...stroke }, { again: true });
+    this.store.set({ sending: this.store.state.sending.filter((s) => s !== shown) });
+  }
+
+  /** @param {(number | string)[]} ids */
+  async deleteStrokes(ids) {
+    const known = ids.filter((id) => typeof id === "number" || !String(id).startsWith("new"));
+    if (known.length) await this.change("POST", "/strokes/delete", { ids: known });
+    this.store.set({ picked: null });
+  }
+
+  /** Send the mask under the brush after a drag; it stays on screen until the server has it. */
+  async sendBrushwork() {
+    const work = this.brushwork;
+    if (!work) return;
+    work.unsent += 1;
+    await this.change("POST", "/paint", { frame: work.t, runs: encode(work.labels) });
+    work.unsent -= 1;
+    if (this.brushwork === work && work.unsent === 0) this.brushwork = null;
+    this.store.set({ tick: this.store.state.tick + 1 });
+  }
+
+  /** @param {import("./types.js").View} view */
+  async saveView(view) {
+    await call("PATCH", `${this.path}/view`, { body: { view } }).catch(() => {}); // only where the user looked
+  }
+
+  /** The revision of a frame that is on screen. @param {number} t @param {boolean} before @returns {number | null} */
+  revision(t, before) {
+    if (before) return this.project.before?.[t] ?? null;
+    return this.round.revisions.get(t) ?? this.project.revisions[t] ?? null;
+  }
+
+  close() {
+    this.closing.abort();
+    this.frames.close();
+    this.store.set({ project: null, round: null, sending: [] });
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Masks by (frame, revision): kept as runs, fetched when somebody looks at them.
+ *
+ * @typedef {import("./types.js").FrameMask} FrameMask
+ */
+
+import { Budget } from "../pure/playback.js";
+import { call } from "./api.js";
+
+const BUDGET_BYTES = 256e6;
+const PER_KEY = 4294967296; // frame * PER_KEY + revision is one number, exact to 2 million frames
+
+export class Masks {
+  /**
+   * @param {(frame: number, revision: number) => string} route below /api
+   * @param {() => void} arrived called when a mask that was missing is there
+   */
+  constructor(route, arrived) {
+    this.route = route;
+    this.arrived = arrived;
+    /** @type {Budget<Uint32Array>} */
+    this.kept = new Budget(BUDGET_BYTES);
+    /** @type {Set<number>} */
+    this.asked = new Set();
+  }
+
+  /** @param {FrameMask} mask */
+  put(mask) {
+    const runs = Uint32Array.from(mask.runs);
+    this.kept.set(key(mask.frame, mask.revision), runs, runs.byteLength + 64);
+  }
+
+  /**
+   * @param {number} frame
+   * @param {number} revision
+   * @returns {Uint32Array | undefined} undefined: on its way
+   */
+  get(frame, revision) {
+    const runs = this.kept.get(key(frame, revision));
+    if (!runs) this.fetch(frame, revision);
+    return runs;
+  }
+
+  /** @param {number} frame @param {number} revision */
+  async fetch(frame, revision) {
+    const name = key(frame, revision);
+    if (this.kept.has(name) || this.asked.has(name)) return;
+    this.asked.add(name);
+    try {
+      this.put(await call("GET", this.route(frame, revision)));
+      this.asked.delete(name);
+      this.arrived();
+    } catch {
+      setTimeout(() => this.asked.delete(name), 1500); // asked again when it is next looked at
+    }
+  }
+}
+
+/** @param {number} frame @param {number} revision @returns {number} */
+function key(frame, revision) {
+  return frame * PER_KEY + revision;
+}

@@ -1,0 +1,47 @@
+/** Keep up with changes that other tabs make: a long poll while this tab is visible (browsers open only six connections a host). */
+
+import { call } from "./api.js";
+
+/** @param {import("./editing.js").Editing} editing */
+export async function watchOtherTabs(editing) {
+  const over = editing.closing.signal;
+  while (!over.aborted) {
+    await visible(over);
+    if (over.aborted) return;
+    const stop = new AbortController();
+    const halt = () => stop.abort();
+    const hidden = () => document.hidden && halt();
+    over.addEventListener("abort", halt);
+    document.addEventListener("visibilitychange", hidden);
+    try {
+      const news = await call("GET", `${editing.path}/changes?since=${editing.project.seq}`, { signal: stop.signal });
+      if (editing.waiting === 0 && news.seq !== editing.project.seq) await editing.reload();
+      if (news.running && !editing.round.live) editing.round.attach();
+      if (!news.running || editing.round.live) await pause(150);
+    } catch {
+      await pause(stop.signal.aborted ? 0 : 3000);
+    } finally {
+      over.removeEventListener("abort", halt);
+      document.removeEventListener("visibilitychange", hidden);
+    }
+  }
+}
+
+/** @param {AbortSignal} over @returns {Promise<void>} */
+function visible(over) {
+  return new Promise((resolve) => {
+    if (!document.hidden || over.aborted) return resolve();
+    const check = () => {
+      if (document.hidden && !over.aborted) return;
+      document.removeEventListener("visibilitychange", check);
+      resolve();
+    };
+    document.addEventListener("visibilitychange", check);
+    over.addEventListener("abort", check);
+  });
+}
+
+/** @param {number} ms @returns {Promise<void>} */
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

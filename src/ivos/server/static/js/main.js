@@ -1,0 +1,110 @@
+/** The page: makes the parts, connects them, opens projects. */
+
+import { call } from "./data/api.js";
+import { Editing } from "./data/editing.js";
+import { newStore, restoreView, viewOf } from "./state.js";
+import { goTo, makeActions } from "./ui/actions.js";
+import { coach } from "./ui/coach.js";
+import { $, report } from "./ui/dom.js";
+import { showExport } from "./ui/export_dialog.js";
+import { showHelp } from "./ui/help.js";
+import { listen, nameControls } from "./ui/keyboard.js";
+import { confirmNeeds, fetchNeeds } from "./ui/needs.js";
+import { objectList } from "./ui/objects.js";
+import { Pen } from "./ui/pen.js";
+import { Playing } from "./ui/playing.js";
+import { roundsPanel } from "./ui/rounds_panel.js";
+import { Stage } from "./ui/stage.js";
+import { showStart } from "./ui/start.js";
+import { strokesList } from "./ui/strokes_list.js";
+import { studyPanel } from "./ui/study.js";
+import { Timeline } from "./ui/timeline.js";
+import { bars } from "./ui/view_bar.js";
+
+const store = newStore();
+/** @type {Editing | null} */
+let editing = null;
+/** @type {import("./data/types.js").AppFacts} */
+let app;
+
+const current = () => editing;
+const stage = new Stage(store, current);
+const pen = new Pen(stage);
+const study = studyPanel(store, openProject);
+const parts = { store, editing: current, stage, pen, show, selectForStudy: study.select };
+const go = goTo(parts);
+bars(store, go, stage);
+new Playing(store, current);
+new Timeline(store, go, current);
+objectList(store, current);
+strokesList(store, current);
+roundsPanel(store, current);
+coach(store);
+listen(store, makeActions(parts), pen);
+nameControls();
+rememberView();
+begin().catch(report);
+
+/** Decide what to show first: a study, the project of the address, the one of the command line, or the start screen. */
+async function begin() {
+  app = await call("GET", "/app");
+  window.addEventListener("hashchange", () => follow().catch(report));
+  if (app.study) return study.begin();
+  if (!named() && app.open_project) location.replace(`#/${app.open_project}`);
+  else await follow();
+}
+
+/** @returns {string} id of the project in the address; empty on the start screen */
+function named() {
+  return location.hash.replace(/^#\/?/, "");
+}
+
+async function follow() {
+  const id = named();
+  if (id === editing?.id) return;
+  if (id) await openProject(id).catch((error) => (report(error), leave()));
+  else await leave();
+}
+
+/** @param {string} id */
+async function openProject(id) {
+  const project = await call("GET", `/projects/${id}`);
+  editing?.close();
+  editing = new Editing(project, store, report);
+  restoreView(store, project);
+  $("start").hidden = true;
+  $("editor").hidden = false;
+  stage.fitted = true;
+  stage.shown = -1;
+  stage.resize();
+  $("canvas").focus({ preventScroll: true });
+  const opened = editing;
+  fetchNeeds(id).then((needs) => editing === opened && store.set({ needs }), () => {}); // only a hint beside the button
+}
+
+async function leave() {
+  editing?.close();
+  editing = null;
+  if (named()) history.replaceState(null, "", "#");
+  await showStart(app, async (project, { isNew }) => {
+    if (isNew && !(await confirmNeeds(project.name, await fetchNeeds(project.id)))) return;
+    location.hash = `#/${project.id}`;
+  });
+}
+
+/** @param {"export" | "help" | "open"} what */
+function show(what) {
+  if (what === "help") showHelp();
+  if (what === "export" && editing) showExport(store, editing);
+  if (what === "open" && !store.state.study) location.hash = "#";
+}
+
+/** Tell the server where the user looks, a moment after it changed, so that reopening continues there. */
+function rememberView() {
+  let timer = 0;
+  store.watch(["t", "first", "last", "objectId", "overlay", "opacity", "brush"], (s) => {
+    clearTimeout(timer);
+    const looking = editing;
+    if (looking && !s.playing) timer = window.setTimeout(() => editing === looking && looking.saveView(viewOf(store.state)), 700);
+  });
+}

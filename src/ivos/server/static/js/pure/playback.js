@@ -1,0 +1,89 @@
+/**
+ * Which frames to show and to fetch while the clip plays. Time comes in as a number; nothing here reads a clock.
+ *
+ * @typedef {{first: number, last: number}} Range  both inclusive
+ */
+
+/**
+ * The frame on screen some time after playback began; it loops within the range.
+ * @param {number} start frame at the beginning
+ * @param {number} seconds since then
+ * @param {number} fps
+ * @param {Range} range
+ * @returns {number}
+ */
+export function frameAfter(start, seconds, fps, range) {
+  const length = range.last - range.first + 1;
+  const from = start >= range.first && start <= range.last ? start - range.first : 0;
+  return range.first + ((from + Math.floor(Math.max(0, seconds) * fps + 1e-6)) % length);
+}
+
+/**
+ * Frames worth having, the most urgent first: this one, then those ahead, a few behind.
+ * @param {number} t
+ * @param {number} frames
+ * @param {number} ahead
+ * @param {number} behind
+ * @returns {number[]}
+ */
+export function wanted(t, frames, ahead, behind) {
+  const list = [t];
+  for (let d = 1; d <= Math.max(ahead, behind); d += 1) {
+    if (d <= ahead && t + d < frames) list.push(t + d);
+    if (d <= behind && t - d >= 0) list.push(t - d);
+  }
+  return list;
+}
+
+/**
+ * Least recently used entries leave once the budget is full.
+ * @template V
+ */
+export class Budget {
+  /** @param {number} limit @param {(value: V) => void} [leave] called with every value that leaves */
+  constructor(limit, leave = () => {}) {
+    this.limit = limit;
+    this.leave = leave;
+    this.used = 0;
+    /** @type {Map<number, {value: V, cost: number}>} oldest use first */
+    this.entries = new Map();
+  }
+
+  /** @param {number} key @returns {boolean} */
+  has(key) {
+    return this.entries.has(key);
+  }
+
+  /** @param {number} key @returns {V | undefined} */
+  get(key) {
+    const entry = this.entries.get(key);
+    if (!entry) return undefined;
+    this.entries.delete(key);
+    this.entries.set(key, entry);
+    return entry.value;
+  }
+
+  /** @param {number} key @param {V} value @param {number} cost */
+  set(key, value, cost) {
+    this.delete(key);
+    this.entries.set(key, { value, cost });
+    this.used += cost;
+    for (const old of this.entries.keys()) {
+      if (this.used <= this.limit || old === key) break;
+      this.delete(old);
+    }
+  }
+
+  /** @param {number} key */
+  delete(key) {
+    const entry = this.entries.get(key);
+    if (!entry) return;
+    this.entries.delete(key);
+    this.used -= entry.cost;
+    this.leave(entry.value);
+  }
+
+  clear() {
+    for (const key of [...this.entries.keys()]) this.delete(key);
+  }
+}

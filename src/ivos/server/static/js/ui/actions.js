@@ -1,0 +1,150 @@
+/**
+ * What every key and button does, by name. Buttons carry `data-action`, keys come from the key map; both end here.
+ *
+ * @typedef {import("../state.js").AppStore} AppStore
+ * @typedef {object} Parts
+ * @property {AppStore} store
+ * @property {() => import("../data/editing.js").Editing | null} editing
+ * @property {import("./stage.js").Stage} stage
+ * @property {import("./pen.js").Pen} pen
+ * @property {(name: "export" | "help" | "open") => void} show
+ * @property {() => void} selectForStudy
+ */
+
+import { step } from "../pure/brush.js";
+import { MODES } from "../pure/composite.js";
+import { neighbour } from "../pure/timeline_layout.js";
+import { toast } from "./dom.js";
+
+/** @param {Parts} parts @returns {Record<string, () => unknown>} */
+export function makeActions(parts) {
+  return { ...lookActions(parts), ...moveActions(parts), ...editActions(parts), ...roundActions(parts), ...appActions(parts) };
+}
+
+/** @param {Parts} parts @returns {(t: number) => void} go to a frame, kept in the clip; refused while a study locks the slider */
+export function goTo({ store }) {
+  return (t) => {
+    const { project, study } = store.state;
+    if (!project) return;
+    if (study?.slider_locked) return toast("The frame is fixed until you propagate: this is what the study measures.");
+    store.set({ t: Math.max(0, Math.min(project.clip.num_frames - 1, Math.round(t))), picked: null });
+  };
+}
+
+/** @param {Parts} parts */
+function moveActions(parts) {
+  const { store } = parts;
+  const go = goTo(parts);
+  const by = (/** @type {number} */ d) => () => (store.set({ playing: false }), go(store.state.t + d));
+  const marked = (/** @type {1 | -1} */ direction) => () => {
+    const t = neighbour(store.state.project?.annotated ?? [], store.state.t, direction);
+    if (t === null) toast(direction > 0 ? "No annotated frame after this one." : "No annotated frame before this one.");
+    else go(t);
+  };
+  const mark = (/** @type {"first" | "last"} */ name) => () => {
+    const { t, first, last } = store.state;
+    if (store.state[name] === t) return store.set({ [name]: null });
+    if (name === "first") store.set({ first: t, last: last !== null && last < t ? null : last });
+    else store.set({ last: t, first: first !== null && first > t ? null : first });
+  };
+  return {
+    "frame.previous": by(-1), "frame.next": by(1), "frame.back10": by(-10), "frame.forward10": by(10),
+    "frame.first": () => go(0), "frame.last": () => go(Infinity),
+    "frame.previousMarked": marked(-1), "frame.nextMarked": marked(1), "mark.in": mark("first"), "mark.out": mark("last"),
+    play: () => {
+      if (store.state.study?.slider_locked) return go(store.state.t);
+      store.set({ playing: !store.state.playing });
+    },
+    worst: () => {
+      const { worst } = store.state.project ?? {};
+      if (!worst) return toast("No frame has a result yet. Scribble on an object and propagate first.");
+      go(worst.frame); // its reason is on the stage as long as the frame is
+    },
+  };
+}
+
+/** @param {Parts} parts */
+function lookActions({ store, stage }) {
+  return {
+    "mode.next": () => {
+      const at = MODES.findIndex(({ mode }) => mode === store.state.overlay);
+      store.set({ overlay: MODES[(at + 1) % MODES.length].mode });
+    },
+    "zoom.fit": () => stage.fit(),
+    "zoom.one": () => stage.one(),
+    "zoom.in": () => stage.zoom(1.25),
+    "zoom.out": () => stage.zoom(0.8),
+  };
+}
+
+/** @param {Parts} parts */
+function editActions({ store, editing, pen }) {
+  const here = () => store.state.project?.strokes.filter((stroke) => stroke.frame === store.state.t) ?? [];
+  const remove = (/** @type {import("../data/types.js").Stroke[]} */ strokes) => {
+    if (!strokes.length) return toast("There is no stroke to delete on this frame.");
+    return editing()?.deleteStrokes(strokes.map((stroke) => stroke.id));
+  };
+  const tool = (/** @type {import("../state.js").Tool} */ name) => () => store.set({ tool: name, picked: null });
+  return {
+    "tool.draw": tool("draw"), "tool.select": tool("select"), "tool.brush": tool("brush"), "tool.eraser": tool("eraser"),
+    "sign.toggle": () => store.set({ sign: store.state.sign === "add" ? "remove" : "add" }),
+    "sign.add": () => store.set({ sign: "add" }),
+    "sign.remove": () => store.set({ sign: "remove" }),
+    "brush.smaller": () => store.set({ brush: step(store.state.brush, -1) }),
+    "brush.larger": () => store.set({ brush: step(store.state.brush, 1) }),
+    "object.new": async () => {
+      const change = await editing()?.change("POST", "/objects", { name: null });
+      const newest = change?.project.objects.at(-1);
+      if (newest) store.set({ objectId: newest.id });
+    },
+    "delete.stroke": () => remove(here().filter((stroke) => stroke.id === store.state.picked).concat(here().slice(-1)).slice(0, 1)),
+    "delete.frame": () => remove(here()),
+    "delete.object": () => remove(here().filter((stroke) => stroke.object_id === store.state.objectId)),
+    undo: () => (pen.drop() ? undefined : takeStep(store, editing, "undo")),
+    redo: () => takeStep(store, editing, "redo"),
+  };
+}
+
+/** @param {AppStore} store @param {() => import("../data/editing.js").Editing | null} editing @param {"undo" | "redo"} way */
+async function takeStep(store, editing, way) {
+  if (store.state.round) return toast(`A round is running. Stop it with Esc before you ${way}.`);
+  await editing()?.last;
+  const what = store.state.project?.[way];
+  if (!what) return toast(`There is nothing to ${way}.`);
+  if (await editing()?.change("POST", `/${way}`)) toast(`${way === "undo" ? "Undone" : "Done again"}: ${what}.`, { seconds: 2.5 });
+}
+
+/** @param {Parts} parts */
+function roundActions({ store, editing, pen }) {
+  const run = (/** @type {"both" | "forward" | "backward"} */ direction) => async () => {
+    const { first, last, round, project } = store.state;
+    if (round) return toast("A round is already running. Esc stops it.");
+    if (!project?.annotated.length && !store.state.sending.length) return toast("Draw a scribble on an object first; then propagate.");
+    store.set({ picked: null });
+    await editing()?.round.start(direction, first, last);
+  };
+  return {
+    "round.both": run("both"), "round.forward": run("forward"), "round.backward": run("backward"),
+    "round.keep": () => editing()?.round.settle(true),
+    "round.discard": () => editing()?.round.settle(false),
+    cancel: () => {
+      if (pen.drop()) return;
+      if (store.state.round) return editing()?.round.cancel();
+      store.set({ picked: null, playing: false });
+    },
+  };
+}
+
+/** @param {Parts} parts */
+function appActions({ show, selectForStudy, editing }) {
+  return {
+    save: async () => {
+      await editing()?.last;
+      toast("Everything is saved: the project is written after every stroke and round.", { seconds: 3 });
+    },
+    open: () => show("open"),
+    export: () => show("export"),
+    help: () => show("help"),
+    "study.select": selectForStudy,
+  };
+}

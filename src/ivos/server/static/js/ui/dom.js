@@ -1,0 +1,72 @@
+/** Small helpers for elements. Text always goes in as text, never as HTML. */
+
+/**
+ * @param {string} tag
+ * @param {Record<string, any>} [props] `class`, `data-*`, `aria-*` and other attributes; `on...` listeners; booleans as flags
+ * @param {...(Node | string | null | false | undefined)} children
+ * @returns {any} the element
+ */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "value" || name === "checked") /** @type {any} */ (element)[name] = value;
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.filter((child) => child !== null && child !== false && child !== undefined).map((c) => /** @type {any} */ (c)));
+  return element;
+}
+
+/** @param {string} name a symbol of icons.svg @returns {SVGSVGElement} */
+export function icon(name) {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  const use = document.createElementNS(space, "use");
+  use.setAttribute("href", `/static/icons.svg#${name}`);
+  svg.append(use);
+  svg.setAttribute("aria-hidden", "true");
+  return svg;
+}
+
+/** @param {string} id @returns {any} the element of index.html with this id */
+export function $(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`index.html has no #${id}`);
+  return element;
+}
+
+/**
+ * Replace what an element holds, without touching it when nothing changed.
+ * @param {Element} parent
+ * @param {string} key what the children depend on, as text
+ * @param {() => (Node | string)[]} make
+ */
+export function refill(parent, key, make) {
+  if (/** @type {HTMLElement} */ (parent).dataset.filled === key) return;
+  /** @type {HTMLElement} */ (parent).dataset.filled = key;
+  parent.replaceChildren(...make());
+}
+
+/** @param {string} message a sentence @param {{error?: boolean, seconds?: number}} [how] */
+export function toast(message, how = {}) {
+  const box = $("toasts");
+  for (const old of box.children) if (old.dataset.message === message) old.remove();
+  const element = h(
+    "div",
+    { class: how.error ? "toast error" : "toast", "data-message": message },
+    h("p", {}, message),
+    h("button", { "aria-label": "Close this message", onclick: () => element.remove() }, icon("close")),
+  );
+  box.append(element);
+  while (box.children.length > 4) box.firstElementChild.remove();
+  setTimeout(() => element.remove(), 1000 * (how.seconds ?? (how.error ? 12 : 5)));
+}
+
+/** @param {unknown} error anything thrown; aborted requests are no news */
+export function report(error) {
+  if (error instanceof DOMException && error.name === "AbortError") return;
+  const message = error instanceof Error ? error.message : String(error);
+  if (/** @type {any} */ (error)?.code === "cancelled") return toast(message);
+  toast(message, { error: true });
+}

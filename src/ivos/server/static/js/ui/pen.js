@@ -1,0 +1,202 @@
+/**
+ * The pointer on the stage: scribbles, brush and eraser, picking strokes, panning, zooming.
+ *
+ * @typedef {import("../data/editing.js").Editing} Editing
+ */
+
+import { paint, step } from "../pure/brush.js";
+import { farEnough, finish, hit, normalise } from "../pure/strokes.js";
+import { inside, pan, toImage, wheelFactor } from "../pure/view.js";
+import { toast } from "./dom.js";
+
+const REACH = 8; // screen pixels within which a stroke is picked
+
+export class Pen {
+  /** @param {import("./stage.js").Stage} stage */
+  constructor(stage) {
+    this.stage = stage;
+    this.store = stage.store;
+    /** @type {{kind: "stroke" | "paint" | "pan", id: number, began: number, from: [number, number], erase?: boolean} | null} */
+    this.drag = null;
+    this.panned = false; // Space was used to pan: letting it go does not play
+    const { canvas } = stage;
+    canvas.addEventListener("pointerdown", (event) => this.down(event));
+    canvas.addEventListener("pointermove", (event) => this.moved(event));
+    canvas.addEventListener("pointerup", (event) => this.up(event));
+    canvas.addEventListener("pointercancel", () => this.drop());
+    canvas.addEventListener("pointerleave", () => this.hover(null));
+    canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+    canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    this.store.watch(["tool", "round", "spaceHeld"], () => this.dress());
+  }
+
+  /** @param {PointerEvent | WheelEvent} event */
+  screen(event) {
+    const box = this.stage.canvas.getBoundingClientRect();
+    return { x: event.clientX - box.left, y: event.clientY - box.top };
+  }
+
+  /** @param {PointerEvent} event @returns {[number, number]} in frame pixels, on the frame */
+  point(event) {
+    const clip = /** @type {import("../data/types.js").Project} */ (this.stage.project).clip;
+    const [x, y] = this.stage.toFrame(toImage(this.store.state.view, this.screen(event)));
+    return [Math.max(0, Math.min(clip.width, x)), Math.max(0, Math.min(clip.height, y))];
+  }
+
+  /** @param {PointerEvent} event @returns {"add" | "remove"} */
+  kind(event) {
+    return event.button === 2 || (event.buttons & 2) !== 0 || event.altKey ? "remove" : this.store.state.sign;
+  }
+
+  /** @param {PointerEvent} event */
+  down(event) {
+    const { state } = this.store;
+    if (this.drag || !this.stage.project) return;
+    this.stage.canvas.focus({ preventScroll: true });
+    this.stage.canvas.setPointerCapture(event.pointerId);
+    const begin = (/** @type {"stroke" | "paint" | "pan"} */ kind, erase = false) => {
+      this.drag = { kind, id: event.pointerId, began: Date.now(), from: this.point(event), erase };
+    };
+    if (event.button === 1 || state.spaceHeld) {
+      event.preventDefault();
+      begin("pan");
+      return this.dress();
+    }
+    if (event.button > 2) return;
+    if (state.tool === "select" || ((event.ctrlKey || event.metaKey) && event.button === 0)) return this.pick(event);
+    if (!inside(toImage(state.view, this.screen(event)), this.stage.world)) return this.store.set({ picked: null });
+    if (!this.mayDraw()) return;
+    if (state.tool === "draw") {
+      this.stage.live = { path: [this.point(event)], kind: this.kind(event), objectId: state.objectId };
+      begin("stroke");
+      this.store.set({ picked: null, playing: false });
+    } else if (this.takeBrush()) {
+      begin("paint", (state.tool === "eraser") !== (this.kind(event) === "remove"));
+      this.dab(this.point(event));
+    }
+    this.stage.schedule();
+  }
+
+  /** @returns {boolean} false: the reason is shown */
+  mayDraw() {
+    const { round, objectId, study, t } = this.store.state;
+    const object = this.stage.project?.objects.find((o) => o.id === objectId);
+    if (round) toast("A round is running. Wait for it, or stop it with Esc, then draw.");
+    else if (!object) toast("Make an object first: press N.");
+    else if (object.locked) toast(`${object.name} is locked. Unlock it in the list of objects to draw on it.`);
+    else if (study?.phase === "finished") toast("This study is finished. Thank you.");
+    else if (this.stage.shown !== t) return false;
+    else return true;
+    return false;
+  }
+
+  /** @param {PointerEvent} event */
+  moved(event) {
+    this.hover(event);
+    const { drag, stage } = this;
+    if (!drag || drag.id !== event.pointerId) return;
+    if (drag.kind === "pan") {
+      this.panned = true;
+      stage.move(pan(this.store.state.view, event.movementX, event.movementY));
+      return;
+    }
+    const events = event.getCoalescedEvents?.() ?? [];
+    for (const each of events.length ? events : [event]) {
+      if (drag.kind === "paint") this.dab(this.point(each));
+      else this.extend(this.point(each));
+    }
+    stage.schedule();
+  }
+
+  /** @param {[number, number]} point */
+  extend(point) {
+    const { live } = this.stage;
+    if (live && farEnough(live.path, point, 1 / this.store.state.view.scale)) live.path.push(point);
+  }
+
+  /** @param {PointerEvent} event */
+  up(event) {
+    const { drag, stage } = this;
+    if (!drag || drag.id !== event.pointerId) return;
+    this.drag = null;
+    if (drag.kind === "stroke" && stage.live) this.send(drag.began, stage.live);
+    if (drag.kind === "paint") stage.editing()?.sendBrushwork();
+    stage.live = null;
+    this.dress();
+    stage.schedule();
+  }
+
+  /** @param {number} began @param {NonNullable<import("./stage.js").Stage["live"]>} live */
+  send(began, live) {
+    const project = /** @type {import("../data/types.js").Project} */ (this.stage.project);
+    const path = normalise(finish(live.path, 1 / this.store.state.view.scale), project.clip).slice(0, 5000);
+    const stroke = { frame: this.store.state.t, object_id: live.objectId, kind: live.kind, path, start_ms: began, end_ms: Date.now() };
+    this.stage.editing()?.addStroke(stroke);
+  }
+
+  /** Forget the stroke under the pen. @returns {boolean} whether there was one */
+  drop() {
+    const dropped = this.drag !== null && this.drag.kind === "stroke";
+    if (dropped) this.stage.live = null;
+    if (this.drag?.kind !== "paint") this.drag = null;
+    this.stage.schedule();
+    return dropped;
+  }
+
+  /** Make sure there is a mask to paint on. @returns {boolean} */
+  takeBrush() {
+    const editing = this.stage.editing();
+    if (!editing) return false;
+    if (editing.brushwork?.t === this.stage.shown) return true;
+    const labels = this.stage.labels();
+    if (!labels) return false;
+    editing.brushwork = { t: this.stage.shown, labels, version: 0, unsent: 0 };
+    this.store.set({ playing: false });
+    return true;
+  }
+
+  /** @param {[number, number]} to */
+  dab(to) {
+    const { drag, stage, store } = this;
+    const work = stage.editing()?.brushwork;
+    const project = stage.project;
+    if (!drag || !work || !project) return;
+    const id = store.state.objectId;
+    const locked = new Set(project.objects.filter((object) => object.locked).map((object) => object.id));
+    const dab = drag.erase ? { radius: store.state.brush, label: 0, only: id } : { radius: store.state.brush, label: id, locked };
+    if (paint(work.labels, project.clip, drag.from, to, dab)) work.version += 1;
+    drag.from = to;
+  }
+
+  /** @param {PointerEvent} event */
+  pick(event) {
+    const { state } = this.store;
+    const project = /** @type {import("../data/types.js").Project} */ (this.stage.project);
+    const here = project.strokes.filter((stroke) => stroke.frame === state.t);
+    this.store.set({ picked: hit(here, this.point(event), project.clip, REACH / state.view.scale)?.id ?? null });
+  }
+
+  /** @param {PointerEvent | null} event */
+  hover(event) {
+    const over = event && inside(toImage(this.store.state.view, this.screen(event)), this.stage.world);
+    this.stage.cursor = event && over ? { ...this.screen(event), kind: this.kind(event) } : null;
+    this.dress();
+    this.stage.schedule();
+  }
+
+  /** @param {WheelEvent} event */
+  wheel(event) {
+    event.preventDefault();
+    const { tool, brush } = this.store.state;
+    if (event.ctrlKey && (tool === "brush" || tool === "eraser")) this.store.set({ brush: step(brush, event.deltaY < 0 ? 1 : -1) });
+    else this.stage.zoom(wheelFactor(event.deltaY, event.deltaMode), this.screen(event));
+  }
+
+  /** The mouse cursor that fits the moment. */
+  dress() {
+    const { spaceHeld, tool, round } = this.store.state;
+    const grabbing = this.drag?.kind === "pan";
+    const names = { grabbing, grab: spaceHeld && !grabbing, blocked: Boolean(round) && !grabbing && !spaceHeld, arrow: tool === "select" || !this.stage.cursor };
+    for (const [name, on] of Object.entries(names)) this.stage.canvas.classList.toggle(name, on);
+  }
+}

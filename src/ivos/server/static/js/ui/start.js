@@ -1,0 +1,105 @@
+/** The start screen: drop or pick a video, the demo, recent projects, the four steps. */
+
+import { call, upload } from "../data/api.js";
+import { ago, bytes, plural } from "../pure/format.js";
+import { FOUR_STEPS, picture } from "./drawings.js";
+import { $, h, icon, report } from "./dom.js";
+
+/** @typedef {import("../data/types.js").Summary} Summary */
+
+/**
+ * @param {import("../data/types.js").AppFacts} app
+ * @param {(project: Summary, how: {isNew: boolean}) => void} open
+ */
+export async function showStart(app, open) {
+  const box = $("start");
+  box.hidden = false;
+  $("editor").hidden = true;
+  document.title = "ivos";
+  const recent = h("div", { class: "recent" }, h("h2", {}, "Recent projects"), h("p", { class: "empty" }, "Loading…"));
+  box.replaceChildren(
+    h(
+      "div",
+      { class: "start-page" },
+      h("div", {}, h("h1", {}, icon("logo"), "ivos"), h("p", { class: "lead" }, "Cut objects out of video with a few scribbles.")),
+      !app.model.available && h("p", { class: "notice" }, app.model.message ?? "The model is not installed."),
+      h("div", { class: "columns" }, dropZone(app, open), recent),
+      h("ol", { class: "four" }, ...FOUR_STEPS.map((step) => h("li", {}, picture(step.picture), h("div", {}, h("h3", {}, step.title), h("p", {}, step.text))))),
+    ),
+  );
+  await call("GET", "/projects").then(({ projects }) => recentList(recent, projects, open), report);
+}
+
+/** @param {HTMLElement} box @param {Summary[]} projects @param {(project: Summary, how: {isNew: boolean}) => void} open */
+function recentList(box, projects, open) {
+  const rows = projects.map((project) =>
+    h(
+      "li",
+      {},
+      h(
+        "button",
+        { onclick: () => open(project, { isNew: false }) },
+        h("img", { src: project.thumbnail, alt: "", loading: "lazy" }),
+        h("span", {}, h("strong", {}, project.name), h("span", { class: "quiet" }, `${plural(project.num_frames, "frame")} · ${plural(project.num_rounds, "round")} · ${ago(Date.parse(project.opened_at), Date.now())}`)),
+      ),
+    ),
+  );
+  box.replaceChildren(h("h2", {}, "Recent projects"), rows.length ? h("ul", {}, ...rows) : h("p", { class: "empty" }, "Projects you work on are saved as you go and appear here."));
+}
+
+/** @param {import("../data/types.js").AppFacts} app @param {(project: Summary, how: {isNew: boolean}) => void} open */
+function dropZone(app, open) {
+  const input = h("input", { type: "file", accept: "video/*,.mkv,.mov,.avi,.webm,.mp4,.m4v", class: "hidden-text", tabindex: -1, "aria-label": "Video file" });
+  const zone = h("div", { class: "drop", id: "drop" });
+  const send = (/** @type {File | undefined} */ file) => file && sendFile(zone, file, app, open, idle);
+  const demo = async (/** @type {any} */ event) => {
+    event.target.disabled = true;
+    await call("POST", "/projects/demo").then((project) => open(project, { isNew: false }), report);
+    event.target.disabled = false;
+  };
+  const idle = () =>
+    zone.replaceChildren(
+      icon("film"),
+      h("h2", {}, "Drop a video here"),
+      h(
+        "div",
+        { class: "buttons" },
+        h("button", { class: "primary", onclick: () => input.click() }, "Choose a video…"),
+        app.has_demo && h("button", { class: "plain", id: "demo", onclick: demo }, "Try the demo clip"),
+      ),
+      h("p", { class: "quiet" }, `Up to ${bytes(app.max_upload_bytes)}. It stays on this computer. A folder of images: `, h("kbd", {}, "ivos app FOLDER")),
+      input,
+    );
+  input.addEventListener("change", () => send(input.files[0]));
+  zone.addEventListener("dragover", (/** @type {DragEvent} */ event) => (event.preventDefault(), zone.classList.add("over")));
+  zone.addEventListener("dragleave", () => zone.classList.remove("over"));
+  zone.addEventListener("drop", (/** @type {DragEvent} */ event) => {
+    event.preventDefault();
+    zone.classList.remove("over");
+    send(event.dataTransfer?.files[0]);
+  });
+  idle();
+  return zone;
+}
+
+/**
+ * @param {HTMLElement} zone
+ * @param {File} file
+ * @param {import("../data/types.js").AppFacts} app
+ * @param {(project: Summary, how: {isNew: boolean}) => void} open
+ * @param {() => void} idle
+ */
+async function sendFile(zone, file, app, open, idle) {
+  if (file.size > app.max_upload_bytes) {
+    return report(new Error(`${file.name} has ${bytes(file.size)}; at most ${bytes(app.max_upload_bytes)} can be sent. Start ivos with its path instead: ivos app VIDEO.`));
+  }
+  const bar = h("progress", { max: 1, value: 0, "aria-label": "Upload" });
+  const state = h("span", { class: "quiet number" }, bytes(file.size));
+  const sending = upload(file, (sent, total) => {
+    bar.value = sent / total;
+    state.textContent = sent < total ? `${bytes(sent)} of ${bytes(total)}` : "Reading the clip…";
+  });
+  zone.replaceChildren(h("h2", {}, file.name), bar, state, h("button", { class: "plain", onclick: sending.cancel }, "Cancel"));
+  await sending.done.then((project) => open(project, { isNew: true }), report);
+  idle();
+}

@@ -1,0 +1,37 @@
+/** The strokes of the frame on screen, newest first: pick one, delete one. */
+
+import { plural } from "../pure/format.js";
+import { colourOf, css } from "../pure/palette.js";
+import { $, h, icon, refill } from "./dom.js";
+
+/** @param {import("../state.js").AppStore} store @param {() => import("../data/editing.js").Editing | null} editing */
+export function strokesList(store, editing) {
+  const list = $("strokes");
+  store.watch(["project", "sending", "t", "picked"], (s) => {
+    if (!s.project) return;
+    const objects = new Map(s.project.objects.map((object) => [object.id, object]));
+    const here = [...s.project.strokes, ...s.sending].filter((stroke) => stroke.frame === s.t);
+    const painted = s.project.painted.includes(s.t);
+    const key = JSON.stringify([here.map(({ id, round }) => [id, round]), [...objects.values()].map((o) => [o.name, o.colour]), s.t, s.picked, painted]);
+    $("clear-frame").disabled = here.length === 0;
+    refill(list, key, () => {
+      if (!here.length && !painted) return [h("li", { class: "empty" }, "No strokes. Scribble on the object, or correct the mask here.")];
+      const rows = here.map((stroke, i) => {
+        const object = objects.get(stroke.object_id);
+        const mark = h("span", { class: `mark ${stroke.kind}` });
+        mark.style.background = object ? css(colourOf(object)) : "#fff";
+        const name = stroke.kind === "add" ? (object?.name ?? "") : `not ${object?.name ?? "object"}`;
+        return h(
+          "li",
+          { class: "stroke", "aria-selected": String(stroke.id === s.picked) },
+          h("button", { class: "choose", onclick: () => store.set({ picked: stroke.id === s.picked ? null : stroke.id }) }, mark, `${i + 1} · ${name}`),
+          stroke.round !== null && h("span", { class: "quiet", "data-tip": "The round that used it" }, `round ${stroke.round}`),
+          h("button", { class: "icon", "aria-label": `Delete stroke ${i + 1}`, "data-tip": "Delete this stroke", onclick: () => editing()?.deleteStrokes([stroke.id]) }, icon("close")),
+        );
+      });
+      if (painted) rows.push(h("li", { class: "stroke" }, icon("brush"), "Mask repaired with the brush"));
+      return rows.reverse();
+    });
+    list.setAttribute("aria-label", plural(here.length, "stroke"));
+  });
+}

@@ -1,0 +1,52 @@
+/** Study mode: the panel that leads a person through the sequences; the server keeps the clock. */
+
+import { call } from "../data/api.js";
+import { $, h, icon, refill, report, toast } from "./dom.js";
+
+const PHASES = {
+  find: "Find the frame to correct",
+  scribble: "Scribble, then propagate",
+  operate: "Propagating",
+  finished: "All sequences are done",
+};
+
+/** @param {import("../state.js").AppStore} store @param {(id: string) => Promise<void>} open open a project */
+export function studyPanel(store, open) {
+  const take = async (/** @type {Promise<any>} */ answer) => {
+    const study = await answer.catch(report);
+    if (!study) return;
+    store.set({ study });
+    if (study.project_id && study.project_id !== store.state.project?.id) await open(study.project_id);
+  };
+  const refresh = () => store.state.study && take(call("GET", "/study"));
+  store.watch(["project", "round"], () => refresh());
+  store.watch(["study"], ({ study }) => {
+    const box = $("study");
+    box.hidden = !study;
+    if (study) refill(box, JSON.stringify(study), () => content(study, () => take(call("POST", "/study/satisfied"))));
+  });
+  return {
+    begin: () => take(call("GET", "/study")),
+    select: () => {
+      const { study, t } = store.state;
+      if (!study) return;
+      if (study.phase !== "find") return toast("A frame is already chosen; scribble on it and press R.");
+      return take(call("POST", "/study/select", { body: { frame: t } }));
+    },
+  };
+}
+
+/** @param {import("../data/types.js").Study} study @param {() => void} satisfied @returns {Node[]} */
+function content(study, satisfied) {
+  const over = study.phase === "finished";
+  const facts = over
+    ? `Thank you, ${study.user}. The results are written.`
+    : `${study.sequence} · ${study.number} of ${study.total} · round ${study.round}${study.jf === null ? "" : ` · J&F ${study.jf.toFixed(3)}`}`;
+  const buttons = h(
+    "div",
+    { class: "line" },
+    h("button", { class: "plain small", "data-action": "study.select", disabled: study.phase !== "find", "data-tip": "Choose this frame; the slider locks" }, "Annotate this frame"),
+    h("button", { class: "plain small", disabled: study.phase !== "find" || study.round < 1, onclick: satisfied, "data-tip": "The result is good enough: go to the next sequence" }, icon("check"), "Satisfied"),
+  );
+  return [h("header", {}, h("h2", {}, `Study: ${study.user}`)), h("div", { class: "study-grid" }, h("p", { class: "phase" }, PHASES[study.phase]), h("p", { class: "quiet" }, facts), ...(over ? [] : [buttons]))];
+}

@@ -25,7 +25,7 @@ from ivos.io.project import ProjectData, save_project
 from ivos.model.networks import Networks
 from ivos.types import MAX_OBJECTS, VOID, Annotation, Frames, LabelMask, Scribble
 
-CACHE_BYTES = 512 << 20
+CACHE_BYTES = 320 << 20
 
 
 class Session:

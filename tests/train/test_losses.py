@@ -1,0 +1,94 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from ivos.train.losses import balanced_cross_entropy, map_error, mask_loss, mean_jaccard, soft_overlap
+
+torch.manual_seed(0)
+
+
+def example(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    rng = np.random.default_rng(seed)
+    truth = (rng.random((3, 8, 12)) < np.array([0.1, 0.5, 0.7])[:, None, None]).astype(np.uint8)
+    truth[rng.random(truth.shape) < 0.1] = 255
+    return torch.from_numpy(rng.normal(0, 2, (3, 1, 8, 12)).astype(np.float32)), torch.from_numpy(truth)
+
+
+def slow_cross_entropy(logits: np.ndarray, truth: np.ndarray, balance: float) -> float:
+    """Pixel by pixel: -log p of the true class, weighted by (half of the inverse share of the class) ^ balance."""
+    means = []
+    for sample, labels in zip(logits[:, 0], truth, strict=True):
+        known = [(float(x), int(y)) for x, y in zip(sample.ravel(), labels.ravel(), strict=True) if y != 255]
+        share = sum(y for _, y in known) / len(known)
+        total = weights = 0.0
+        for x, y in known:
+            weight = (0.5 / (share if y else 1 - share)) ** balance
+            total += weight * math.log1p(math.exp(-x if y else x))
+            weights += weight
+        means.append(total / weights)
+    return float(np.mean(means))
+
+
+@pytest.mark.parametrize("balance", [0.0, 0.5, 1.0])
+def test_cross_entropy_is_that_of_a_slow_loop(balance):
+    logits, truth = example()
+    expected = slow_cross_entropy(logits.double().numpy(), truth.numpy(), balance)
+    assert float(balanced_cross_entropy(logits, truth, balance=balance)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_papers_balance_weighs_both_classes_alike():
+    truth = torch.zeros(1, 10, 10, dtype=torch.uint8)
+    truth[:, 0, :5] = 1
+    logits = torch.zeros(1, 1, 10, 10)
+    logits.requires_grad_()
+    balanced_cross_entropy(logits, truth).backward()
+    gradient = logits.grad[0, 0]
+    assert float(gradient[truth[0] == 1].sum()) == pytest.approx(-float(gradient[truth[0] == 0].sum()))
+
+
+def test_void_counts_nowhere():
+    logits, truth = example(1)
+    other = logits.clone()
+    other[:, 0][truth == 255] += 9
+    for loss in (balanced_cross_entropy, soft_overlap, mean_jaccard):
+        assert float(loss(logits, truth)) == pytest.approx(float(loss(other, truth)))
+
+
+@pytest.mark.parametrize("value", [0, 1, 255])
+def test_masks_of_one_value_give_finite_losses_and_gradients(value):
+    truth = torch.full((2, 8, 8), value, dtype=torch.uint8)
+    logits = torch.randn(2, 1, 8, 8, requires_grad=True)
+    loss = mask_loss(logits, truth, balance=1.0, overlap=1.0)
+    loss.backward()
+    assert loss.isfinite()
+    assert logits.grad.isfinite().all()
+    if value == 255:
+        assert not logits.grad.any()
+
+
+def test_soft_overlap_is_one_minus_jaccard_of_certain_answers():
+    truth = torch.zeros(1, 10, 10, dtype=torch.uint8)
+    truth[:, :5] = 1
+    logits = torch.full((1, 1, 10, 10), -50.0)
+    logits[:, :, 3:8] = 50
+    assert float(soft_overlap(logits, truth)) == pytest.approx(1 - 21 / 81)  # one is added to both areas
+    assert mean_jaccard(logits, truth) == pytest.approx(20 / 80)
+    assert mean_jaccard(-logits.abs(), torch.zeros_like(truth)) == 1.0
+
+
+def test_mask_loss_adds_the_overlap_with_its_weight():
+    logits, truth = example(2)
+    plain = mask_loss(logits, truth, balance=0.5, overlap=0.0)
+    assert plain == balanced_cross_entropy(logits, truth, balance=0.5)
+    both = mask_loss(logits, truth, balance=0.5, overlap=2.0)
+    torch.testing.assert_close(both, plain + 2 * soft_overlap(logits, truth))
+
+
+def test_map_error_is_the_squared_distance_to_the_share_of_a_cell():
+    truth = torch.zeros(1, 8, 8, dtype=torch.uint8)
+    truth[:, :4, :2] = 1  # half of the first cell
+    truth[:, 4:, 4:] = 255  # all of the last
+    carried = torch.tensor([[[[1.0, 0.0], [0.5, 9.0]]]])
+    assert float(map_error(carried, truth)) == pytest.approx((0.25 + 0 + 0.25 + 0) / 4)

@@ -1,0 +1,164 @@
+import numpy as np
+import pytest
+import torch
+
+from ivos.errors import InputError
+from ivos.train import lite_samples, paper_samples
+from ivos.train.lite_samples import LiteSampling
+from ivos.train.paper_samples import PaperSampling, deformed, mini_sequence
+from ivos.train.samples import Samples, Share
+from ivos.train.scenery import Scenery
+from ivos.train.sources import Library, PictureCache, Take
+
+CROP = 64
+ys, xs = np.mgrid[:96, :96]
+DISC = (ys - 50) ** 2 + (xs - 40) ** 2 < 30**2
+
+
+def samplings(scenery):
+    return {"lite": LiteSampling(scenery, (1, 2, 3)), "paper": PaperSampling(scenery)}
+
+
+@pytest.mark.parametrize("name", ["lite", "paper"])
+@pytest.mark.parametrize("sequences", [False, True])
+def test_a_slot_determines_its_sample(name, sequences, scenery):
+    samples = Samples(samplings(scenery)[name], 3, sequences=sequences)
+    first = samples[5, 1]
+    samples[6, 0]
+    again = samples[5, 1]
+    assert first.keys() == again.keys()
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    picture = "images" if sequences else "image"
+    others = [samples[5, 0], samples[6, 1], Samples(samplings(scenery)[name], 4, sequences=sequences)[5, 1]]
+    assert not any(
+        torch.equal(first[picture], other[picture]) for other in others if other[picture].shape == first[picture].shape
+    )
+
+
+@pytest.mark.parametrize("name", ["lite", "paper"])
+def test_single_frames_have_the_promised_shapes(name, scenery):
+    sample = samplings(scenery)[name].annotation_sample(np.random.default_rng(0))
+    assert sample["image"].shape == sample["maps"].shape == (3, CROP, CROP)
+    assert sample["mask"].shape == (CROP, CROP)
+    assert all(sample[key].dtype == torch.uint8 for key in ("image", "maps", "mask"))
+    assert set(sample["mask"].unique().tolist()) <= {0, 1, 255}
+    assert set(sample["maps"][1:].unique().tolist()) <= {0, 255}
+
+
+def test_lite_sequences_of_a_step_have_equally_many_annotated_frames(scenery):
+    samples = Samples(LiteSampling(scenery, (1, 2, 3)), 0, sequences=True)
+    counts = set()
+    for step in range(6):
+        batch = [samples[step, place] for place in range(2)]
+        counts.add(len(batch[0]["maps"]))
+        assert len(batch[0]["maps"]) == len(batch[1]["maps"])
+        for sample in batch:
+            count = len(sample["maps"])
+            assert sample["images"].shape == (count + 5, 3, CROP, CROP)
+            assert sample["masks"].shape == (count + 5, CROP, CROP)
+            assert sample["previous"].shape == (CROP, CROP)
+    assert len(counts) > 1
+
+
+def test_paper_sequences_have_one_annotated_frame_and_four_targets(scenery):
+    sample = PaperSampling(scenery).sequence_sample(np.random.default_rng(0), np.random.default_rng(0))
+    assert sample["images"].shape == (5, 3, CROP, CROP)
+    assert sample["masks"].shape == (5, CROP, CROP)
+    assert sample["maps"].shape == (1, 3, CROP, CROP)
+
+
+@pytest.mark.parametrize("length", [1, 2, 4, 5, 6, 8, 40])
+def test_targets_are_four_of_the_next_seven_in_one_direction(length):
+    sides, windows = set(), set()
+    for seed in range(60):
+        indices, times = mini_sequence(length, np.random.default_rng(seed))
+        assert len(indices) == len(times) == 5
+        assert all(0 <= index < length for index in indices)
+        steps = np.abs(times)
+        assert times[0] == 0
+        assert (np.diff(steps) > 0).all()
+        assert steps[-1] <= 7
+        sides.add(np.sign(times[-1]))
+        windows.add(steps[-1])
+        if length >= 5:  # nothing is reflected
+            assert [index - indices[0] for index in indices] == times
+    assert sides == {-1, 1}
+    assert max(windows) == min(7, length - 1 if length >= 5 else 7)
+
+
+def test_round_one_has_a_point_for_every_hundred_to_three_thousand_pixels():
+    counts = []
+    for seed in range(80):
+        previous, positive, negative = paper_samples.prompts(DISC, np.random.default_rng(seed)).numpy()
+        if (previous == 127).all():
+            assert not negative.any()
+            assert (positive[DISC] > 0).any()
+            points = positive.astype(bool)
+            # a point covers at most 5 x 5 pixels
+            counts.append(points.sum() / 17)
+    assert 20 < len(counts) < 60
+    assert max(counts) <= DISC.sum() / 100
+    assert min(counts) <= 2
+
+
+def test_later_rounds_have_a_deformed_mask_and_strokes_on_the_differences():
+    later = 0
+    for seed in range(60):
+        previous, positive, negative = paper_samples.prompts(DISC, np.random.default_rng(seed)).numpy()
+        if set(np.unique(previous)) == {0, 255}:
+            later += 1
+            wrong = previous > 0
+            overlap = (wrong & DISC).sum() / (wrong | DISC).sum()
+            assert 0.5 < overlap < 1
+            assert not ((positive > 0) & ~(DISC & ~wrong)).any()
+            assert not ((negative > 0) & ~(wrong & ~DISC)).any()
+            assert positive.any() or negative.any()
+    assert 15 < later < 45
+
+
+def test_deforming_nothing_or_a_single_pixel_is_harmless():
+    empty = np.zeros((20, 20), bool)
+    assert not deformed(empty, np.random.default_rng(0)).any()
+    empty[3, 4] = True
+    assert deformed(empty, np.random.default_rng(0)).shape == (20, 20)
+
+
+@pytest.mark.parametrize("prompts", [lite_samples.prompts, paper_samples.prompts])
+def test_prompts_of_an_empty_mask_draw_nothing_positive(prompts):
+    for seed in range(10):
+        maps = prompts(np.zeros((32, 32), bool), np.random.default_rng(seed))
+        assert maps.shape == (3, 32, 32)
+        assert not maps[1].any()
+
+
+def test_previous_masks_are_exact_spoiled_or_lost():
+    drawn = [lite_samples.previous_mask(DISC, np.random.default_rng(seed)) for seed in range(80)]
+    exact = sum(np.array_equal(mask, DISC) for mask in drawn)
+    lost = sum(not mask.any() for mask in drawn)
+    assert 15 < exact < 45
+    assert 2 < lost < 20
+    assert all(0 <= mask.min() <= mask.max() <= 1 for mask in drawn)
+
+
+def test_shares_of_processes_make_up_the_batch():
+    whole = list(Share(range(3, 6), 4, 0, 1))
+    assert whole[0] == [(3, 0), (3, 1), (3, 2), (3, 3)]
+    parts = [list(Share(range(3, 6), 4, rank, 2)) for rank in range(2)]
+    assert len(Share(range(3, 6), 4, 0, 2)) == len(parts[0]) == 3
+    for batch, *shares in zip(whole, *parts, strict=True):
+        assert sorted(shares[0] + shares[1]) == batch
+        assert len(shares[0]) == len(shares[1])
+
+
+@pytest.mark.parametrize("name", ["lite", "paper"])
+def test_a_library_without_objects_is_refused(name):
+    class Nothing:
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            return np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40), np.uint8)
+
+    empty = Scenery(Library(((1.0, (Take(Nothing(), (0,)),)),)), CROP, PictureCache(1 << 20))
+    with pytest.raises(InputError, match="object"):
+        samplings(empty)[name].annotation_sample(np.random.default_rng(0))

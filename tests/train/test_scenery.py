@@ -1,0 +1,153 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from ivos.errors import InputError
+from ivos.train.augment import Bend, ColourJitter, drift, grid, shifted, shrunk, similarity, view, warp
+from ivos.train.scenery import Scenery, choose_object, reflected
+from ivos.train.sources import Library, PictureCache, Take
+
+CROP = 64
+
+
+class Ball:
+    """A still whose object has exactly its own colour, so that the image tells where the mask must be."""
+
+    def __init__(self, count: int = 1) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        ys, xs = np.mgrid[:120, :160]
+        mask = ((ys - 60) ** 2 + (xs - 70 - 2 * index) ** 2 < 30**2).astype(np.uint8)
+        image = np.where(mask[..., None] > 0, [250, 250, 250], [5, 5, 5]).astype(np.uint8)
+        return image, mask
+
+
+def scenery_of(pictures: Ball, **more: object) -> tuple[Scenery, Take]:
+    take = Take(pictures, tuple(range(len(pictures))))
+    return Scenery(Library(((1.0, (take,)),), **more), CROP, PictureCache(1 << 26)), take
+
+
+@pytest.mark.parametrize("pictures", [Ball(1), Ball(6)])
+def test_image_and_mask_move_together(pictures):
+    scenery, take = scenery_of(pictures)
+    agree = []
+    for seed in range(12):
+        times = np.array([0.0, 1, 2, 3])
+        scene = scenery.film(take, [0] * 4 if len(take) == 1 else [0, 1, 2, 3], times, np.random.default_rng(seed))
+        assert scene.images.shape == (4, 3, CROP, CROP)
+        assert scene.images.dtype == scene.masks.dtype == torch.uint8
+        for image, mask in zip(scene.images.float().mean(1), scene.masks, strict=True):
+            bright = image > (image.min() + image.max()) / 2
+            agree.append(float((bright == (mask == 1)).float().mean()))
+    assert np.median(agree) > 0.98  # reflection beyond the border shows the ball again, the mask does not
+    assert min(agree) > 0.6
+
+
+def test_a_still_is_set_in_motion():
+    scenery, take = scenery_of(Ball(1))
+    scene = scenery.film(take, [0, 0, 0], np.array([0.0, 2, 4]), np.random.default_rng(1))
+    assert (scene.masks[0] != scene.masks[2]).any()
+
+
+def test_a_scene_without_a_usable_object_is_none():
+    class Nothing(Ball):
+        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            return np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40), np.uint8)
+
+    scenery, take = scenery_of(Nothing(1))
+    assert scenery.film(take, [0], np.zeros(1), np.random.default_rng(0)) is None
+
+
+def test_void_stays_void():
+    class Unknown(Ball):
+        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            image, mask = super().__getitem__(index)
+            mask[:, 100:] = 255
+            return image, mask
+
+    scenery, take = scenery_of(Unknown(1))
+    values = {
+        int(v) for s in range(9) for v in scenery.film(take, [0], np.zeros(1), np.random.default_rng(s)).masks.unique()
+    }
+    assert values == {0, 1, 255}
+
+
+@pytest.mark.parametrize("crop", [0, -16, 60])
+def test_a_crop_that_networks_cannot_take_is_refused(crop):
+    with pytest.raises(InputError, match="multiple of 16"):
+        Scenery(Library(((1.0, (Take(Ball(), (0,)),)),)), crop, PictureCache(0))
+
+
+def test_reflection_runs_to_and_fro():
+    assert [reflected(i, 4) for i in range(-4, 9)] == [2, 3, 2, 1, 0, 1, 2, 3, 2, 1, 0, 1, 2]
+    assert [reflected(i, 1) for i in (-3, 0, 5)] == [0, 0, 0]
+
+
+def test_objects_are_chosen_alone_or_merged():
+    mask = np.repeat(np.array([0, 2, 5], np.uint8), 30).reshape(9, 10)
+    rng = np.random.default_rng(0)
+    assert {tuple(choose_object(mask, 0.0, rng)) for _ in range(20)} == {(2,), (5,)}
+    assert choose_object(mask, 1.0, rng) == list(range(1, 255))
+    assert choose_object(np.zeros((4, 4), np.uint8), 1.0, rng) is None
+
+
+def test_warping_by_the_identity_and_by_a_shift():
+    picture = np.random.default_rng(0).integers(0, 256, (CROP, CROP, 3), np.uint8)
+    same = warp(picture, grid(np.eye(3), CROP, (CROP, CROP)))
+    torch.testing.assert_close(same, torch.tensor(picture).permute(2, 0, 1).float(), atol=0.02, rtol=0)
+    moved = warp(picture, grid(shifted(5, -3), CROP, (CROP, CROP)), outside="zeros")
+    expected = torch.tensor(picture).permute(2, 0, 1).float()[:, : CROP - 3, 5:]
+    torch.testing.assert_close(moved[:, 3:, : CROP - 5], expected, atol=0.02, rtol=0)
+
+
+def test_shrinking_keeps_the_place():
+    ys, xs = np.mgrid[:256, :256]
+    picture = np.where((ys > 96) & (ys < 160) & (xs > 64) & (xs < 192), 255, 0).astype(np.uint8)[..., None]
+    matrix = similarity(4.0, 0.0)
+    small, changed = shrunk(picture, matrix)
+    assert small.shape == (64, 64, 1)
+    before = warp(picture, grid(matrix, CROP, (256, 256)))
+    after = warp(small, grid(changed, CROP, small.shape[:2]))
+    assert float((before - after).abs().mean()) < 6
+
+
+def test_views_show_the_object():
+    mask = np.zeros((100, 150), bool)
+    mask[40:60, 60:90] = True
+    for seed in range(30):
+        where = grid(view(mask, CROP, np.random.default_rng(seed)), CROP, mask.shape)
+        seen = warp(mask[..., None].astype(np.uint8), where, outside="zeros")
+        assert float(seen.sum()) > 20
+    assert np.isfinite(view(np.zeros((9, 9), bool), CROP, np.random.default_rng(0))).all()
+
+
+def test_motion_is_small_at_rest_and_grows():
+    lengths = []
+    for seed in range(30):
+        moves = drift(np.array([0.0, 1.0, 3.0]), CROP, 1.0, np.random.default_rng(seed))
+        centre = np.array([CROP / 2, CROP / 2, 1])
+        lengths.append([np.linalg.norm((m @ centre - centre)[:2]) for m in moves])
+    rest, some, much = np.mean(lengths, axis=0)
+    assert rest < some < much
+    bend = Bend.random(CROP, 1.0, np.random.default_rng(0))
+    straight, bent = grid(np.eye(3), CROP, (CROP, CROP), bend, 0.0), grid(np.eye(3), CROP, (CROP, CROP), bend, 1.0)
+    torch.testing.assert_close(straight, grid(np.eye(3), CROP, (CROP, CROP)))
+    assert (bent != straight).any()
+
+
+def test_colour_changes_alike_in_all_frames_of_a_sample():
+    frames = torch.full((2, 3, CROP, CROP), 120.0)
+    jitter = ColourJitter.random(CROP, np.random.default_rng(3))
+    one, two = (jitter(frame) for frame in frames)
+    assert torch.equal(one, two)
+    assert one.dtype == torch.uint8
+    assert any(
+        not torch.equal(a, b)
+        for a, b in itertools.pairwise(ColourJitter.random(CROP, np.random.default_rng(s))(frames[0]) for s in range(3))
+    )

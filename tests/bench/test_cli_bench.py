@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,3 +60,12 @@ def test_score_writes_the_csv_files(
     assert "two_2,1.000,1.000" in capsys.readouterr().out
     assert main(["score", str(tmp_path / "none"), str(masks)]) == 2
     assert "no folder" in capsys.readouterr().err
+
+
+@pytest.mark.timeout(300)
+def test_the_example_runs(make_davis: Callable[..., Path], tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "examples/benchmark_davis.py"
+    root = make_davis({"one": 1}, year=2016)
+    done = subprocess.run([sys.executable, example, root, tmp_path], check=True, capture_output=True, text=True)
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["dots", "copy"]
+    assert (tmp_path / "dots/report.md").is_file()

@@ -39,6 +39,7 @@ from ivos.bench.copy_masks import CopyMasks
 
 class KillsOnce(CopyMasks):
     def __init__(self, marker):
+        super().__init__()
         self.marker = Path(marker)
 
     def __call__(self, frames, annotations, num_objects):

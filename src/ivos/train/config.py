@@ -65,7 +65,7 @@ A_NET = MappingProxyType(
             crop=384,
         ),
         "lite": Recipe(
-            steps=2600,
+            steps=2000,
             batch=8,
             learning_rate=1.5e-3,
             schedule="cosine",
@@ -93,7 +93,7 @@ T_NET = MappingProxyType(
             crop=384,
         ),
         "lite": Recipe(
-            steps=2600,
+            steps=1400,
             batch=4,
             learning_rate=1.5e-3,
             schedule="cosine",

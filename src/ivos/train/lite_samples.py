@@ -13,6 +13,7 @@ from ivos.train.scenery import TRIES, Scene, Scenery, Times, no_object_error, re
 
 TARGETS = 4
 GAPS = (1, 1, 1, 2, 3)  # frames between neighbours of a mini-sequence
+LOST, EXACT = 0.2, 0.28  # shares of previous masks that are empty, and that are the truth
 REACH = 45  # how far annotated frames may lie, in frames
 
 
@@ -86,8 +87,10 @@ def prompts(truth: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
 
 def previous_mask(truth: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float32]:
     """A previous frame's probability (S, S): exact, spoiled, or lost altogether."""
-    previous = np.zeros(truth.shape, np.float32) if rng.random() < 0.12 else strokes.spoiled(truth, rng)
-    return truth.astype(np.float32) if rng.random() < 0.35 else previous
+    fate = rng.random()
+    if fate < LOST:
+        return np.zeros(truth.shape, np.float32)
+    return truth.astype(np.float32) if fate < LOST + EXACT else strokes.spoiled(truth, rng)
 
 
 def _draw(rng: np.random.Generator) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ivos.model.efficientnet import CHANNELS
 from ivos.model.lite_net import LiteATNet
 from ivos.model.networks import FeaturePyramid, TransferResult
 from ivos.train.config import Recipe
@@ -77,6 +78,25 @@ class LiteAnnotationStage(Stage):
     def _corrected(self, logits: Tensor, maps: Tensor, batch: Batch) -> Tensor:
         probability = self.full_size(logits.detach(), batch["mask"]).sigmoid()
         return corrected(probability, maps, batch["mask"], generators(batch))
+
+
+@torch.no_grad()
+def start_from_annotation_net(net: LiteATNet) -> None:
+    """Copy A-Net's decoder and keys into T-Net: equal layers whole, of unequal inputs the share of the frame's features.
+
+    Both decoders read the frame's features first and what else they are given behind them.
+    """
+    pairs = ((net.annotation_net.decoder, net.transfer_net.decoder), (net.annotation_net.mix, net.transfer_net.mix))
+    shared = (net.config.widths.neck, *CHANNELS[:2])
+    for given, taken in pairs:
+        source = given.state_dict()
+        for name, value in taken.state_dict().items():
+            if source[name].shape == value.shape:
+                value.copy_(source[name])
+            else:
+                common = max(n for n in shared if n <= value.shape[1])
+                value[:, :common] = source[name][:, :common]
+    net.transfer_net.key.load_state_dict(net.annotation_net.key.state_dict())
 
 
 class LiteTransferStage(Stage):

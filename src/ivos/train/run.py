@@ -23,7 +23,7 @@ from ivos.model.weights import cpu_has_bf16, load_weights, read_card, save_weigh
 from ivos.train.config import A_NET, T_NET, Recipe
 from ivos.train.data import library_from_specs
 from ivos.train.lite_samples import LiteSampling
-from ivos.train.lite_stages import LiteAnnotationStage, LiteTransferStage
+from ivos.train.lite_stages import LiteAnnotationStage, LiteTransferStage, start_from_annotation_net
 from ivos.train.loop import Run, Trained, Watch, train
 from ivos.train.paper_samples import PaperSampling
 from ivos.train.paper_stages import PaperAnnotationStage, PaperTransferStage
@@ -108,7 +108,8 @@ class TnetTraining(Training):
     """Train T-Net, the second stage: from annotated frames to the others. A-Net stays as it is.
 
     Attributes:
-        init: Weights with a trained A-Net, as `ivos train a-net` writes them.
+        init: Weights with a trained A-Net, as `ivos train a-net` writes them; "lite" then starts T-Net's decoder from
+            A-Net's.
     """
 
     init: Path
@@ -184,6 +185,8 @@ def _initial(config: AnetTraining | TnetTraining) -> ATNet:
             f"{config.init} holds networks of preset '{net.config.name}', but '{config.preset}' is to be trained;"
             " give the weights' preset, or other weights."
         )
+    if isinstance(config, TnetTraining) and isinstance(net, LiteATNet) and "t-net" not in read_card(config.init):
+        start_from_annotation_net(net)
     return net
 
 

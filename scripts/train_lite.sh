@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# The recipe of the bundled lite weights: A-Net, then T-Net, then the weights file in the package.
+# usage: train_lite.sh DATA STAMPS    (DATA holds DAVIS/ and images/; STAMPS: e.g. Debian's tuxpaint-stamps-default)
+set -euo pipefail
+data=${1:?the folder that holds DAVIS/ and images/} stamps=${2:?a folder of cut-outs with transparency}
+held_out=horsejump-low+dog-agility+rollerblade # DAVIS-2016 train sequences kept for choosing between variants
+sources=(--data "davis-2016,weight=6,merge=1,without=$held_out:$data/DAVIS")
+for source in animals7,3 ccp-clothing,2,0.8 bsds500,1 weizmann-horses,1.2 food-plates,0.6 cwfid,0.1 coco-mini,2.5 \
+    human-vikram,1.2 fasseg-faces,0.4,0.6 bottles-via,0.3 dogcat-via,0.6 pallets,0.3 mugs-via,0.3; do
+    IFS=, read -r name weight merge <<<"$source"
+    sources+=(--data "folder,weight=$weight,merge=${merge:-0}:$data/images/$name")
+done
+sources+=(--data "cut-outs,without=*mirror*+*cartoon*:$stamps")
+ivos train a-net "${sources[@]}" --out runs/lite-a-net
+ivos train t-net "${sources[@]}" --out runs/lite-t-net --init runs/lite-a-net/weights.safetensors
+mkdir -p src/ivos/weights
+cp runs/lite-t-net/weights.safetensors src/ivos/weights/lite.safetensors

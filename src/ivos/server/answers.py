@@ -1,0 +1,148 @@
+"""What the page is told about a project."""
+
+from __future__ import annotations
+
+from ivos.server.answer_schemas import (
+    ChangeAnswer,
+    ClipAnswer,
+    FrameMask,
+    ObjectAnswer,
+    ProjectAnswer,
+    RoundAnswer,
+    RunningAnswer,
+    SizeAnswer,
+    StrokeAnswer,
+    UndecidedAnswer,
+    WorstAnswer,
+)
+from ivos.server.document import before_revision
+from ivos.server.runs import to_runs
+from ivos.server.steps import Step
+from ivos.server.workspace import Workspace
+
+
+def frame_mask(workspace: Workspace, t: int, revision: int) -> FrameMask:
+    """One mask as runs."""
+    mask = workspace.viewer.mask(workspace.document, t, revision)
+    return FrameMask(frame=t, revision=revision, runs=to_runs(mask))
+
+
+def change_answer(workspace: Workspace, frames: tuple[int, ...], seconds: float) -> ChangeAnswer:
+    """The state after a change, with the masks of the frames that were drawn on."""
+    project = project_answer(workspace)
+    named = [(t, project.revisions[t]) for t in frames]
+    masks = [frame_mask(workspace, t, revision) for t, revision in named if revision is not None]
+    return ChangeAnswer(project=project, masks=masks, seconds=round(seconds, 4))
+
+
+def project_answer(workspace: Workspace) -> ProjectAnswer:
+    """The whole state."""
+    document, manifest = workspace.document, workspace.manifest
+    step, frames = document.present, range(manifest.num_frames)
+    strips = workspace.timeline.strips(step)
+    height, width = manifest.size
+    working_height, working_width = workspace.viewer.working
+    earlier = None if step.before is None else [before_revision(step, t) for t in frames]
+    worst = None
+    if strips.worst is not None:
+        worst = WorstAnswer(frame=strips.worst[0], trust=strips.worst[1], reason=strips.worst[2])
+    return ProjectAnswer(
+        id=workspace.id,
+        name=manifest.name,
+        seq=document.seq,
+        clip=ClipAnswer(
+            num_frames=manifest.num_frames, height=height, width=width, fps=manifest.fps, name=manifest.clip_name
+        ),
+        working=SizeAnswer(height=working_height, width=working_width),
+        objects=_objects(workspace, step),
+        strokes=_strokes(step),
+        waiting=list(step.waiting),
+        annotated=list(step.annotated),
+        painted=sorted({paint.frame for paint in step.paints}),
+        stale=step.stale,
+        revisions=[step.revision(t) for t in frames],
+        before=earlier,
+        changed=None if strips.changed is None else list(strips.changed),
+        trust=list(strips.trust),
+        worst=worst,
+        rounds=_rounds(step),
+        undo=step.label if document.past else None,
+        redo=document.future[-1].label if document.future else None,
+        running=_running(workspace),
+        undecided=_undecided(workspace),
+        view=workspace.view,
+        export_choice=workspace.export_choice,
+    )
+
+
+def _objects(workspace: Workspace, step: Step) -> list[ObjectAnswer]:
+    frames: dict[int, set[int]] = {k: set() for k in step.objects}
+    for stroke in step.strokes:
+        frames.setdefault(stroke.object_id, set()).add(stroke.frame)
+    for paint in step.paints:
+        for k in paint.objects:
+            frames.setdefault(k, set()).add(paint.frame)
+    looks = workspace.document.looks
+    return [
+        ObjectAnswer(
+            id=k,
+            name=looks[k].name,
+            colour=looks[k].colour,
+            visible=looks[k].visible,
+            locked=looks[k].locked,
+            annotated=sorted(frames[k]),
+        )
+        for k in step.objects
+    ]
+
+
+def _strokes(step: Step) -> list[StrokeAnswer]:
+    numbers = {done.id: number for number, done in enumerate(step.rounds, start=1)}
+    return [
+        StrokeAnswer(
+            id=each.id,
+            frame=each.frame,
+            object_id=each.object_id,
+            kind=each.kind,
+            path=list(each.path),
+            start_ms=each.start_ms,
+            end_ms=each.end_ms,
+            round=None if each.round is None else numbers.get(each.round),
+        )
+        for each in step.strokes
+    ]
+
+
+def _rounds(step: Step) -> list[RoundAnswer]:
+    return [
+        RoundAnswer(
+            number=number,
+            frames=list(done.frames),
+            direction=done.direction,
+            seconds=done.seconds,
+            num_frames=done.num_frames,
+            partial=done.partial,
+        )
+        for number, done in enumerate(step.rounds, start=1)
+    ]
+
+
+def _running(workspace: Workspace) -> RunningAnswer | None:
+    run = workspace.running
+    if run is None:
+        return None
+    return RunningAnswer(
+        done=run.done,
+        total=run.total,
+        frame=run.visited[-1] if run.visited else None,
+        frames_per_second=run.frames_per_second,
+        seconds_left=run.seconds_left,
+    )
+
+
+def _undecided(workspace: Workspace) -> UndecidedAnswer | None:
+    begun = workspace.document.begun
+    if begun is None or workspace.running is not None:
+        return None
+    done = len(workspace.viewer.visited(begun.id))
+    return UndecidedAnswer(done=done, total=begun.total, reason="cancelled" if begun.cancelled else "interrupted")

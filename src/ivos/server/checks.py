@@ -1,0 +1,46 @@
+"""What a change must fit: objects that exist and are not locked, marks inside the clip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ivos.errors import InputError
+from ivos.server.document import Document
+from ivos.server.problems import Problem, missing
+
+
+def check_objects(document: Document, objects: Iterable[int]) -> None:
+    """Refuse objects that do not exist or are locked.
+
+    Raises:
+        Problem: 404 or 409.
+    """
+    for object_id in objects:
+        check_object(document, object_id)
+        check_unlocked(document, [object_id])
+
+
+def check_object(document: Document, object_id: int) -> None:
+    """Refuse an object that does not exist."""
+    if object_id not in document.present.objects:
+        raise missing(f"object {object_id}")
+
+
+def check_unlocked(document: Document, objects: Iterable[int]) -> None:
+    """Refuse locked objects."""
+    for object_id in objects:
+        look = document.looks.get(object_id)
+        if look is not None and look.locked:
+            raise Problem(409, "locked", f"'{look.name}' is locked; unlock it to change it.")
+
+
+def marked_range(first: int | None, last: int | None, num_frames: int) -> range:
+    """The frames from the in mark to the out mark, both included; the whole clip without marks.
+
+    Raises:
+        InputError: They are outside the clip or the wrong way round.
+    """
+    start, stop = first or 0, num_frames if last is None else last + 1
+    if not 0 <= start < stop <= num_frames:
+        raise InputError(f"The marks {start}..{stop - 1} do not fit the clip's frames 0..{num_frames - 1}.")
+    return range(start, stop)

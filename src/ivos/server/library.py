@@ -1,0 +1,195 @@
+"""The folder of projects: making them from uploads, paths and the demo clip, and listing them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import uuid
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+from ivos.errors import InputError, OutputError
+from ivos.io.atomic import make_folder, output_error
+from ivos.io.video import read_video
+from ivos.server.manifest import CLIP, MANIFEST, Manifest, now, read_manifest, write_manifest
+from ivos.server.problems import disk_full, missing
+
+RESERVE_BYTES = 512 << 20
+"""Room that stays free on the disk."""
+PROJECT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
+DEMO_CLIP = Path(__file__).parent.parent / "data" / "bunny.mp4"
+DEMO_NAME = "bunny (demo)"
+
+
+class Library:
+    """All projects of one root folder, and those opened from elsewhere.
+
+    Args:
+        root: Holds one folder a project; made if it is missing.
+        model: The preset or file that new projects are made with.
+        resolution: Short side in pixels that the networks see at most, for new projects.
+    """
+
+    def __init__(self, root: Path, model: str, resolution: int | None) -> None:
+        """Make the root.
+
+        Raises:
+            OutputError: It cannot be made or written to.
+        """
+        self.root = make_folder(root).resolve()
+        self._model, self._resolution = model, resolution
+        self._elsewhere: dict[str, Path] = {}
+
+    def folder(self, project_id: str) -> Path:
+        """Where a project is; only direct children of the root and folders opened from the command line count.
+
+        Raises:
+            Problem: There is no such project.
+        """
+        if project_id in self._elsewhere:
+            return self._elsewhere[project_id]
+        place = self.root / project_id
+        if PROJECT_ID.fullmatch(project_id) is None or place.is_symlink() or not (place / MANIFEST).is_file():
+            raise missing(f"project '{project_id}'")
+        return place
+
+    def ids(self) -> list[str]:
+        """All projects, the one opened last first; damaged ones are left out."""
+        found: list[tuple[str, str]] = []
+        inside = [p.name for p in self.root.iterdir() if PROJECT_ID.fullmatch(p.name) and (p / MANIFEST).is_file()]
+        for project_id in (*inside, *self._elsewhere):
+            try:
+                found.append((read_manifest(self.folder(project_id)).opened_at, project_id))
+            except InputError:
+                continue
+        return [project_id for _, project_id in sorted(found, reverse=True)]
+
+    def free_bytes(self) -> int:
+        """Room on the disk beyond the reserve."""
+        return shutil.disk_usage(self.root).free - RESERVE_BYTES
+
+    def check_room(self, needed: int) -> None:
+        """Refuse what would leave less than the reserve.
+
+        Raises:
+            Problem: The disk has too little room.
+        """
+        free = self.free_bytes()
+        if needed > free:
+            raise disk_full(needed, free)
+
+    def upload_place(self) -> Path:
+        """A new name for a file on its way in; left-overs of broken uploads are in the same folder."""
+        folder = make_folder(self.root / ".uploads")
+        return folder / uuid.uuid4().hex
+
+    def clear_uploads(self) -> None:
+        """Remove what broken uploads left; at the start of the server."""
+        shutil.rmtree(self.root / ".uploads", ignore_errors=True)
+        for folder in self.root.glob(".new-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def open_path(self, path: Path) -> str:
+        """The id of the project for a path on the command line: a project folder itself, or a new one for a clip.
+
+        Raises:
+            InputError: It is neither.
+        """
+        path = path.resolve()
+        if (path / MANIFEST).is_file():
+            read_manifest(path)
+            if path.parent == self.root and PROJECT_ID.fullmatch(path.name):
+                return path.name
+            project_id = self._free_id(path.name)
+            self._elsewhere[project_id] = path
+            return project_id
+        if not path.exists():
+            raise InputError(f"There is no video, image folder or project '{path}'; check the path.")
+        size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.glob("*")) if file.is_file())
+        self.check_room(size)
+        return self.create(path, path.name, move=False)
+
+    def demo(self) -> str:
+        """The id of a project with the bundled clip; an untouched one is used again."""
+        for project_id in self.ids():
+            manifest = read_manifest(self.folder(project_id))
+            journal = self.folder(project_id) / "journal.jsonl"
+            if manifest.name == DEMO_NAME and (not journal.exists() or journal.stat().st_size == 0):
+                return project_id
+        return self.create(DEMO_CLIP, DEMO_CLIP.name, move=False, title=DEMO_NAME)
+
+    def create(self, clip: Path, name: str, *, move: bool, title: str = "") -> str:
+        """The id of a new project with its own copy of a clip.
+
+        Args:
+            clip: A video file or a folder of images.
+            name: The file name to show, and to name the project after.
+            move: Whether the clip may be moved instead of copied.
+            title: The project's name; the file's without ending if empty.
+
+        Raises:
+            InputError: It is no clip.
+            OutputError: The folder cannot be written.
+        """
+        shown = _shown_name(name)
+        draft = self.root / f".new-{uuid.uuid4().hex}"
+        kept = f"{CLIP}/{_file_name(shown)}"
+        try:
+            (draft / CLIP).mkdir(parents=True)
+            if move:
+                shutil.move(clip, draft / kept)
+            elif clip.is_dir():
+                shutil.copytree(clip, draft / kept, ignore=shutil.ignore_patterns(".*"))
+            else:
+                shutil.copyfile(clip, draft / kept)
+            manifest = self._inspect(draft, kept, shown)
+            write_manifest(draft, replace(manifest, name=title or Path(shown).stem or shown))
+            project_id = self._free_id(Path(shown).stem)
+            draft.rename(self.root / project_id)
+        except OSError as error:
+            if isinstance(error, OutputError):
+                raise
+            raise output_error(draft, error) from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return project_id
+
+    def _inspect(self, draft: Path, kept: str, shown: str) -> Manifest:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                frames = read_video(draft / kept)
+            except InputError as error:
+                raise InputError(str(error).replace(str(draft / kept), shown)) from error
+        notes = [str(w.message).replace(str(draft / kept), shown) for w in caught if w.category is UserWarning]
+        return Manifest(
+            name=shown,
+            clip=kept,
+            clip_name=shown,
+            num_frames=len(frames),
+            size=frames.size,
+            fps=frames.fps,
+            model=self._model,
+            resolution=self._resolution,
+            warnings=tuple(notes),
+            opened_at=now(),
+        )
+
+    def _free_id(self, name: str) -> str:
+        stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "clip"
+        taken = {*self._elsewhere, *(p.name for p in self.root.iterdir())}
+        numbered = (stem if number == 1 else f"{stem}-{number}" for number in range(1, len(taken) + 2))
+        return next(each for each in numbered if each not in taken)
+
+
+def _shown_name(name: str) -> str:
+    """A file name for people: no folders, nothing that cannot be printed, at most 100 characters."""
+    last = re.split(r"[/\\\\]", name)[-1]
+    return "".join(c for c in last if c.isprintable())[-100:].strip() or "clip"
+
+
+def _file_name(shown: str) -> str:
+    """A file name for the disk: plain characters, the ending kept."""
+    suffix = re.sub(r"[^a-z0-9.]", "", Path(shown).suffix.lower())[:9]
+    return (re.sub(r"[^A-Za-z0-9_-]+", "-", Path(shown).stem).strip("-")[:60] or "clip") + suffix

@@ -1,0 +1,121 @@
+"""The folder of a project: `project.json`, the journal, the clip, the rounds, the exports."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ivos.errors import InputError
+from ivos.io.atomic import atomic_write
+from ivos.server.schemas import ExportRequest, View
+
+FORMAT = "ivos project folder"
+VERSION = 1
+MANIFEST, JOURNAL, VIEW, CLIP, EXPORTS = "project.json", "journal.jsonl", "view.json", "clip", "exports"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What never changes about a project, and a few figures for the list of projects.
+
+    Attributes:
+        name: For people.
+        clip: The clip's place in the folder, such as `clip/dog.mp4`.
+        clip_name: The file's name where it came from.
+        num_frames: Its number of frames.
+        size: (height, width) in pixels.
+        fps: Frames per second.
+        model: The preset or file that makes the masks.
+        resolution: Short side in pixels that the networks see at most; None: full size.
+        warnings: What was wrong with the clip.
+        opened_at: When it was last opened, ISO 8601.
+        num_objects: For the list.
+        num_rounds: For the list.
+    """
+
+    name: str
+    clip: str
+    clip_name: str
+    num_frames: int
+    size: tuple[int, int]
+    fps: float
+    model: str
+    resolution: int | None
+    warnings: tuple[str, ...] = ()
+    opened_at: str = ""
+    num_objects: int = 1
+    num_rounds: int = 0
+
+
+def now() -> str:
+    """The present, ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a project.
+
+    Raises:
+        InputError: There is no project, or it is damaged, of a newer version, or names a clip outside its folder.
+    """
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_bytes())
+        if content.pop("format") != FORMAT:
+            raise InputError(f"'{folder}' is not an ivos project.")
+        if content.pop("version") != VERSION:
+            raise InputError(f"The project '{folder}' was made by another version of ivos; update ivos to open it.")
+        manifest = Manifest(**content)
+        height, width = manifest.size
+        manifest = replace(manifest, size=(int(height), int(width)), warnings=tuple(manifest.warnings))
+    except OSError as error:
+        raise InputError(f"'{folder}' is not an ivos project: '{MANIFEST}' cannot be read.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"The project '{folder}' is damaged: '{MANIFEST}' ({error}).") from error
+    clip_path(folder, manifest)
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest, whole or not at all."""
+    _write(folder / MANIFEST, {"format": FORMAT, "version": VERSION, **asdict(manifest)})
+
+
+def clip_path(folder: Path, manifest: Manifest) -> Path:
+    """Where the clip is.
+
+    Raises:
+        InputError: It would be outside the project's folder.
+    """
+    root = folder.resolve()
+    place = (root / manifest.clip).resolve()
+    if not place.is_relative_to(root / CLIP):
+        raise InputError(f"The project '{folder}' names the clip '{manifest.clip}', which is outside its folder.")
+    return place
+
+
+def read_view(folder: Path) -> tuple[View, ExportRequest | None]:
+    """Where the user looked last and what was exported last; the defaults if the file is missing or damaged."""
+    try:
+        content = json.loads((folder / VIEW).read_bytes())
+        choice = content["export_choice"]
+        return View(**content["view"]), None if choice is None else ExportRequest(**choice)
+    except (OSError, ValueError, KeyError, TypeError, ValidationError):
+        return View(), None
+
+
+def write_view(folder: Path, view: View, choice: ExportRequest | None) -> None:
+    """Keep where the user looks."""
+    _write(folder / VIEW, {"view": view.model_dump(), "export_choice": None if choice is None else choice.model_dump()})
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    with atomic_write(path) as file:
+        file.write(json.dumps(content, indent=1).encode())

@@ -1,0 +1,123 @@
+"""What work on a clip takes on this machine, before it begins: sizes from the clip, seconds by a short trial."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from ivos.engine.annotating import scribbled
+from ivos.engine.canvas import Canvas
+from ivos.engine.rounds import plan, propagation
+from ivos.engine.segmenter import ClipSegmenter
+from ivos.engine.state import State
+from ivos.server.answer_schemas import Needs
+from ivos.server.brain import CACHE_BYTES, Brain
+from ivos.server.workspace import Workspace
+from ivos.types import Annotation, Pixels, Scribble
+
+FRAMES_BYTES = 128 << 20
+TRIAL_FRAMES = 4
+FEW_BYTES = 2 << 30
+LONG_SECONDS = 600
+
+
+class Trial:
+    """How long one frame takes; measured once for each working size.
+
+    Args:
+        brain: The networks.
+    """
+
+    def __init__(self, brain: Brain) -> None:
+        """Nothing is measured yet."""
+        self._brain = brain
+        self._seconds: dict[tuple[int, int], tuple[float, int]] = {}
+
+    def measure(self, size: tuple[int, int]) -> tuple[float, int]:
+        """Seconds a frame of a round, and the bytes of a frame's features, at a working size."""
+        with self._brain.lock:
+            if size not in self._seconds:
+                self._seconds[size] = self._measure(size)
+            return self._seconds[size]
+
+    def _measure(self, size: tuple[int, int]) -> tuple[float, int]:
+        noise = np.random.default_rng(0).integers(0, 256, (TRIAL_FRAMES, *size, 3), np.uint8)
+        networks = self._brain.networks
+        canvas = Canvas(size, None, networks.config, networks.device)
+        segmenter = ClipSegmenter(networks, _Noise(noise), 1, canvas, CACHE_BYTES)
+        state = State((None,) * TRIAL_FRAMES)
+        state = scribbled(segmenter, state, Annotation(0, [Scribble(1, [(0.5, 0.5)])]))
+        runs = plan(state, "forward", range(TRIAL_FRAMES), 1.0)
+        times = []
+        started = time.perf_counter()
+        for _, result in propagation(segmenter, state, runs):
+            canvas.shown(result)
+            now = time.perf_counter()
+            times.append(now - started)
+            started = now
+        return min(times[1:]), segmenter.features[0].nbytes
+
+
+class _Noise:
+    """Frames of noise."""
+
+    fps = 24.0
+
+    def __init__(self, pixels: Pixels) -> None:
+        self._pixels = pixels
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._pixels.shape[1], self._pixels.shape[2]
+
+    def __len__(self) -> int:
+        return len(self._pixels)
+
+    def __getitem__(self, t: int, /) -> Pixels:
+        frame: Pixels = self._pixels[t]
+        return frame
+
+
+def needs(workspace: Workspace, trial: Trial, free_bytes: int) -> Needs:
+    """What the page says before work starts."""
+    manifest = workspace.manifest
+    height, width = manifest.size
+    working_height, working_width = workspace.viewer.working
+    seconds, feature_bytes = trial.measure(workspace.viewer.working)
+    objects = max(1, len(workspace.document.present.objects))
+    cells = workspace.viewer.canvas.cells
+    round_bytes = manifest.num_frames * objects * cells[0] * cells[1] * 2
+    decoded = min(FRAMES_BYTES, manifest.num_frames * height * width * 3)
+    memory = min(CACHE_BYTES, manifest.num_frames * feature_bytes) + decoded + round_bytes
+    per_round = seconds * manifest.num_frames
+    return Needs(
+        num_frames=manifest.num_frames,
+        height=height,
+        width=width,
+        fps=manifest.fps,
+        duration_seconds=manifest.num_frames / manifest.fps,
+        working_height=working_height,
+        working_width=working_width,
+        memory_bytes=memory,
+        disk_bytes_per_round=round_bytes,
+        free_disk_bytes=max(0, free_bytes),
+        seconds_per_frame=seconds,
+        seconds_per_round=per_round,
+        warnings=[*manifest.warnings, *_warnings(round_bytes, free_bytes, per_round)],
+    )
+
+
+def _warnings(round_bytes: int, free_bytes: int, per_round: float) -> list[str]:
+    notes = []
+    if free_bytes < max(FEW_BYTES, 10 * round_bytes):
+        room = max(0, free_bytes) / 2**20
+        notes.append(
+            f"Only {room:.0f} MiB are free for projects; a round of this clip takes {round_bytes / 2**20:.0f}."
+        )
+    if per_round > LONG_SECONDS:
+        notes.append(
+            f"A round over the whole clip takes about {per_round / 60:.0f} minutes here; set in and out marks (I, O) "
+            "to work on a part."
+        )
+    return notes

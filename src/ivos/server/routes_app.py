@@ -1,0 +1,106 @@
+"""Routes of the server itself: what it is, its projects, uploads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+
+import ivos
+from ivos.server.answer_schemas import AppAnswer, ModelAnswer, Needs, Projects, Summary
+from ivos.server.library import DEMO_CLIP, Library
+from ivos.server.manifest import read_manifest
+from ivos.server.needs import needs
+from ivos.server.services import ERRORS, ServicesHere, WorkspaceHere
+from ivos.server.uploads import receive
+
+router = APIRouter(prefix="/api", responses=ERRORS)
+
+
+@router.get("/app")
+def app(here: ServicesHere) -> AppAnswer:
+    """What the server is and can."""
+    trouble = here.brain.trouble()
+    study = here.study
+    return AppAnswer(
+        version=ivos.__version__,
+        model=ModelAnswer(name=here.settings.model, available=trouble is None, message=trouble),
+        device=here.settings.device,
+        threads=torch.get_num_threads(),
+        max_upload_bytes=here.settings.max_upload_bytes,
+        free_bytes=max(0, here.library.free_bytes()),
+        has_demo=DEMO_CLIP.is_file(),
+        open_project=here.settings.open_project if study is None else study.project_id,
+        study=study is not None,
+    )
+
+
+@router.get("/projects")
+def projects(here: ServicesHere) -> Projects:
+    """All projects, the one opened last first."""
+    return Projects(projects=[summary(here.library, project_id) for project_id in here.library.ids()])
+
+
+@router.post("/projects/demo", status_code=201)
+def demo(here: ServicesHere) -> Summary:
+    """A project with the bundled clip."""
+    here.library.check_room(DEMO_CLIP.stat().st_size)
+    return summary(here.library, here.library.demo())
+
+
+@router.post(
+    "/projects/upload",
+    status_code=201,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def upload(
+    request: Request, here: ServicesHere, name: Annotated[str, Query(min_length=1, max_length=255)]
+) -> Summary:
+    """A project with an uploaded video: the request's body is the file."""
+    length = request.headers.get("content-length", "")
+    declared = int(length) if length.isdecimal() and length.isascii() else None
+    place = await receive(request.stream(), declared, here.library, here.settings.max_upload_bytes)
+    try:
+        project_id = await run_in_threadpool(here.library.create, place, name, move=True)
+    finally:
+        place.unlink(missing_ok=True)
+    return await run_in_threadpool(summary, here.library, project_id)
+
+
+@router.get("/projects/{project_id}/needs")
+def clip_needs(space: WorkspaceHere, here: ServicesHere) -> Needs:
+    """What work on the clip takes on this machine."""
+    return needs(space, here.trial, here.library.free_bytes())
+
+
+def summary(library: Library, project_id: str) -> Summary:
+    """A project for the list."""
+    folder = library.folder(project_id)
+    manifest = read_manifest(folder)
+    return Summary(
+        id=project_id,
+        name=manifest.name,
+        num_frames=manifest.num_frames,
+        height=manifest.size[0],
+        width=manifest.size[1],
+        fps=manifest.fps,
+        num_objects=manifest.num_objects,
+        num_rounds=manifest.num_rounds,
+        bytes=_folder_bytes(folder),
+        opened_at=manifest.opened_at,
+        thumbnail=f"/api/projects/{project_id}/frames/0.jpg?height=120",
+    )
+
+
+def _folder_bytes(folder: Path) -> int:
+    files = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
+    return sum(file.stat().st_size for file in files if file.is_file())

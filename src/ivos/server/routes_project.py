@@ -1,0 +1,131 @@
+"""Routes of one project: its state, frames, masks, and everything the user's hand does."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+from PIL import Image
+
+from ivos.server.answer_schemas import ChangeAnswer, ChangesAnswer, FrameMask, ProjectAnswer
+from ivos.server.answers import frame_mask, project_answer
+from ivos.server.schemas import (
+    Change,
+    DeleteStrokes,
+    LookRequest,
+    NewObject,
+    PaintRequest,
+    Seq,
+    StrokeRequest,
+    ViewRequest,
+)
+from ivos.server.services import ERRORS, PathFrame, ServicesHere, WorkspaceHere, change
+
+router = APIRouter(prefix="/api/projects/{project_id}", responses=ERRORS)
+IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
+LONG_POLL_SECONDS = 25.0
+POLL_SECONDS = 0.05
+PathObject = Annotated[int, Path(ge=1, le=254)]
+
+
+@router.get("")
+def project(space: WorkspaceHere, here: ServicesHere) -> ProjectAnswer:
+    """Everything a page needs after a reload."""
+    if here.study is not None:
+        here.study.prepare(space)
+    return project_answer(space)
+
+
+@router.get("/frames/{t}.jpg", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
+def frame(space: WorkspaceHere, t: PathFrame, height: Annotated[int | None, Query(ge=16, le=2160)] = None) -> Response:
+    """One frame of the clip, whole or scaled to a height."""
+    space.check_frame(t)
+    image = Image.fromarray(space.viewer.frames[t])
+    if height is not None:
+        width = max(1, round(image.width * height / image.height))
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    content = io.BytesIO()
+    image.save(content, format="JPEG", quality=92 if height is None else 80)
+    return Response(content.getvalue(), media_type="image/jpeg", headers=IMMUTABLE)
+
+
+@router.get("/masks/{t}/{revision}")
+def mask(
+    space: WorkspaceHere, response: Response, t: PathFrame, revision: Annotated[int, Path(ge=0, le=2**53)]
+) -> FrameMask:
+    """One mask by its name; it never changes."""
+    space.check_frame(t)
+    answer = frame_mask(space, t, revision)
+    response.headers.update(IMMUTABLE)
+    return answer
+
+
+@router.post("/strokes")
+def strokes(space: WorkspaceHere, here: ServicesHere, request: StrokeRequest) -> ChangeAnswer:
+    """One stroke; the answer has A-Net's mask of the frame."""
+    if here.study is not None:
+        here.study.pressed(space.id, request)
+    return change(space, lambda: space.add_stroke(request), request.frame)
+
+
+@router.post("/strokes/delete")
+def delete_strokes(space: WorkspaceHere, request: DeleteStrokes) -> ChangeAnswer:
+    """Some strokes less."""
+    step = space.document.present
+    frames = sorted({stroke.frame for stroke in step.strokes if stroke.id in set(request.ids)})[:4]
+    return change(space, lambda: space.delete_strokes(request.seq, request.ids), *frames)
+
+
+@router.post("/paint")
+def paint(space: WorkspaceHere, request: PaintRequest) -> ChangeAnswer:
+    """A frame's mask after one drag of brush or eraser."""
+    return change(space, lambda: space.paint(request), request.frame)
+
+
+@router.post("/objects")
+def add_object(space: WorkspaceHere, request: NewObject) -> ChangeAnswer:
+    """A new object."""
+    return change(space, lambda: space.add_object(request.seq, request.name))
+
+
+@router.patch("/objects/{object_id}")
+def change_look(space: WorkspaceHere, object_id: PathObject, request: LookRequest) -> ChangeAnswer:
+    """Rename, hide, lock or colour an object."""
+    return change(space, lambda: space.change_look(object_id, request))
+
+
+@router.delete("/objects/{object_id}")
+def remove_object(space: WorkspaceHere, object_id: PathObject, seq: Seq) -> ChangeAnswer:
+    """An object less."""
+    return change(space, lambda: space.remove_object(object_id, seq))
+
+
+@router.post("/undo")
+def undo(space: WorkspaceHere, request: Change) -> ChangeAnswer:
+    """One step back."""
+    return change(space, lambda: space.undo(request.seq))
+
+
+@router.post("/redo")
+def redo(space: WorkspaceHere, request: Change) -> ChangeAnswer:
+    """One step forward again."""
+    return change(space, lambda: space.redo(request.seq))
+
+
+@router.patch("/view", status_code=204)
+def view(space: WorkspaceHere, request: ViewRequest) -> None:
+    """Remember where the user looks."""
+    space.keep_view(request.view)
+
+
+@router.get("/changes")
+async def changes(space: WorkspaceHere, since: Seq) -> ChangesAnswer:
+    """Waits for news: another state than `since`, or a round that starts or ends."""
+    was = space.running is not None
+    until = time.monotonic() + LONG_POLL_SECONDS
+    while time.monotonic() < until and space.seq == since and (space.running is not None) == was:
+        await asyncio.sleep(POLL_SECONDS)
+    return ChangesAnswer(seq=space.seq, running=space.running is not None)

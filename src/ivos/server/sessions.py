@@ -1,0 +1,70 @@
+"""The projects that are open in this server; idle ones are let go."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ivos.server.brain import Brain
+from ivos.server.library import Library
+from ivos.server.workspace import Workspace
+
+IDLE_SECONDS = 600.0
+
+
+class Sessions:
+    """Opens projects when they are asked for and keeps each one once.
+
+    Args:
+        library: Where the projects are.
+        brain: The networks that they share.
+    """
+
+    def __init__(self, library: Library, brain: Brain) -> None:
+        """Nothing is open yet."""
+        self.library, self.brain = library, brain
+        self._lock = threading.Lock()
+        self._open: dict[str, Workspace] = {}
+        self._users: dict[str, int] = {}
+
+    @contextmanager
+    def use(self, project_id: str) -> Iterator[Workspace]:
+        """A project, opened if it is not; it is not unloaded while the block runs.
+
+        Raises:
+            Problem: There is no such project.
+            InputError: It is damaged, or open in another server.
+        """
+        with self._lock:
+            if project_id not in self._open:
+                self._open[project_id] = Workspace(project_id, self.library.folder(project_id), self.brain)
+            workspace = self._open[project_id]
+            self._users[project_id] = self._users.get(project_id, 0) + 1
+        try:
+            yield workspace
+        finally:
+            with self._lock:
+                self._users[project_id] -= 1
+                workspace.used = time.monotonic()
+
+    def unload_idle(self, idle_seconds: float = IDLE_SECONDS) -> list[str]:
+        """Let go of the projects that nobody used for so long; their ids."""
+        with self._lock:
+            now = time.monotonic()
+            idle = [
+                project_id
+                for project_id, workspace in self._open.items()
+                if not self._users.get(project_id) and workspace.at_rest and now - workspace.used >= idle_seconds
+            ]
+            for project_id in idle:
+                self._open.pop(project_id).close()
+        return idle
+
+    def close(self) -> None:
+        """Let go of all projects; rounds at work stop, what they finished is on the disk."""
+        with self._lock:
+            for workspace in self._open.values():
+                workspace.close()
+            self._open.clear()

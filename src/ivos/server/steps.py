@@ -1,0 +1,184 @@
+"""What a project looks like between two changes: frozen values without pixels, one for every step of undo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+EPOCH = 1 << 26
+"""A mask's revision is `epoch * EPOCH + number`; both are numbers of events in the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """One stroke as it was drawn; `round` is None until a round has carried it."""
+
+    id: int
+    frame: int
+    object_id: int
+    kind: str
+    path: tuple[tuple[float, float], ...]
+    start_ms: float
+    end_ms: float
+    round: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """One drag of the brush or the eraser: the labels it changed as runs, 255 where it changed nothing."""
+
+    id: int
+    frame: int
+    objects: tuple[int, ...]
+    runs: tuple[int, ...]
+    round: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An annotated frame that no round has carried yet.
+
+    Attributes:
+        change: The event that changed it last.
+        locked: Objects that keep their earlier result here.
+        anew: Whether its earlier result is not read: a stroke that had led to it was deleted.
+    """
+
+    change: int
+    locked: tuple[int, ...] = ()
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A finished round; `id` is the event that began it."""
+
+    id: int
+    frames: tuple[int, ...]
+    direction: str
+    seconds: float
+    num_frames: int
+    partial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The project at one point of its history.
+
+    Attributes:
+        label: What brought it about, in words, for the undo button.
+        objects: Ids of the objects that there are, ascending.
+        removed: Ids of objects that there were.
+        epoch: The newest event that changed `removed`.
+        strokes: In drawing order.
+        paints: In drawing order.
+        waiting: Frames annotated since the last round, in the order of their first stroke.
+        anchors: The round that carries the object features of each frame annotated in a finished round.
+        results: The round that brought each frame's result, None where none has arrived.
+        before: `results` before the last round.
+        rounds: Finished rounds, oldest first.
+        stale: Whether something was drawn or removed since the last round.
+    """
+
+    results: tuple[int | None, ...]
+    label: str = ""
+    objects: tuple[int, ...] = (1,)
+    removed: frozenset[int] = frozenset()
+    epoch: int = 0
+    strokes: tuple[Stroke, ...] = ()
+    paints: tuple[Paint, ...] = ()
+    waiting: Mapping[int, Waiting] = field(default_factory=dict)
+    anchors: Mapping[int, int] = field(default_factory=dict)
+    before: tuple[int | None, ...] | None = None
+    rounds: tuple[Round, ...] = ()
+    stale: bool = False
+
+    @property
+    def annotated(self) -> tuple[int, ...]:
+        """All annotated frames, ascending."""
+        return tuple(sorted({*self.anchors, *self.waiting}))
+
+    def revision(self, t: int) -> int | None:
+        """The name of frame t's mask as it is shown; None where there is none."""
+        number = self.waiting[t].change if t in self.waiting else self.results[t]
+        return None if number is None else self.epoch * EPOCH + number
+
+    def drawn(self, frame: int) -> tuple[Stroke | Paint, ...]:
+        """Strokes and paint on a frame in the order in which they were made."""
+        every: tuple[Stroke | Paint, ...] = (*self.strokes, *self.paints)
+        mine = [each for each in every if each.frame == frame]
+        return tuple(sorted(mine, key=lambda each: each.id))
+
+    def with_stroke(self, stroke: Stroke, locked: tuple[int, ...]) -> Step:
+        """One stroke more."""
+        step = replace(self, strokes=(*self.strokes, stroke), label=f"stroke on frame {stroke.frame}", stale=True)
+        return step._changed(stroke.frame, stroke.id, locked)
+
+    def with_paint(self, paint: Paint, locked: tuple[int, ...]) -> Step:
+        """One drag of the brush more."""
+        step = replace(self, paints=(*self.paints, paint), label=f"brushwork on frame {paint.frame}", stale=True)
+        return step._changed(paint.frame, paint.id, locked)
+
+    def without_strokes(self, ids: Iterable[int], event: int) -> Step:
+        """Some strokes less; a frame that lost a stroke of an earlier round is drawn anew from what remains."""
+        gone = [stroke for stroke in self.strokes if stroke.id in set(ids)]
+        label = "deleting a stroke" if len(gone) == 1 else f"deleting {len(gone)} strokes"
+        kept = tuple(stroke for stroke in self.strokes if stroke not in gone)
+        step = replace(self, strokes=kept, label=label, stale=True)
+        for frame in dict.fromkeys(stroke.frame for stroke in gone):
+            old = any(stroke.round is not None for stroke in gone if stroke.frame == frame)
+            step = step._lost(frame, event, reopened=old)
+        return step
+
+    def with_object(self, object_id: int) -> Step:
+        """A new object."""
+        ids = tuple(sorted({*self.objects, object_id}))
+        return replace(self, objects=ids, label=f"adding object {object_id}")
+
+    def without_object(self, object_id: int, event: int) -> Step:
+        """Without an object, its strokes and its masks."""
+        own = [stroke.id for stroke in self.strokes if stroke.object_id == object_id]
+        step = self.without_strokes(own, event) if own else self
+        return replace(
+            step,
+            objects=tuple(k for k in self.objects if k != object_id),
+            removed=self.removed | {object_id},
+            epoch=event,
+            label=f"removing object {object_id}",
+        )
+
+    def after_round(self, done: Round, visited: Iterable[int]) -> Step:
+        """After a round: what waited is part of the history, the visited frames show its results."""
+        fresh = set(visited)
+        return replace(
+            self,
+            strokes=tuple(replace(each, round=done.id) if each.round is None else each for each in self.strokes),
+            paints=tuple(replace(each, round=done.id) if each.round is None else each for each in self.paints),
+            waiting={},
+            anchors={**self.anchors, **dict.fromkeys(self.waiting, done.id)},
+            results=tuple(done.id if t in fresh else old for t, old in enumerate(self.results)),
+            before=self.results,
+            rounds=(*self.rounds, done),
+            label=f"round {len(self.rounds) + 1}",
+            stale=False,
+        )
+
+    def _changed(self, frame: int, event: int, locked: tuple[int, ...]) -> Step:
+        old = self.waiting.get(frame)
+        return replace(self, waiting={**self.waiting, frame: Waiting(event, locked, old is not None and old.anew)})
+
+    def _lost(self, frame: int, event: int, *, reopened: bool) -> Step:
+        waiting, anchors = dict(self.waiting), dict(self.anchors)
+        strokes, paints = self.strokes, self.paints
+        before = waiting.get(frame)
+        anew = reopened or (before is not None and before.anew)
+        if anew:
+            strokes = tuple(replace(each, round=None) if each.frame == frame else each for each in strokes)
+            paints = tuple(replace(each, round=None) if each.frame == frame else each for each in paints)
+            anchors.pop(frame, None)
+        drawn: tuple[Stroke | Paint, ...] = (*strokes, *paints)
+        if any(each.frame == frame and each.round is None for each in drawn):
+            waiting[frame] = Waiting(event, before.locked if before else (), anew)
+        else:
+            waiting.pop(frame, None)
+        return replace(self, strokes=strokes, paints=paints, waiting=waiting, anchors=anchors)

@@ -1,0 +1,185 @@
+"""The study mode: a person cuts out every sequence of DAVIS while the meter notes what takes how long."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from ivos.bench.first_round import Truth, read_truth
+from ivos.bench.meter import Doing, Meter
+from ivos.bench.scoring import Scorer
+from ivos.bench.study import StudyRow, study_file, write_rows
+from ivos.errors import InputError
+from ivos.io.davis import Davis
+from ivos.io.images import ImageFolder
+from ivos.server.answer_schemas import StudyAnswer
+from ivos.server.library import Library
+from ivos.server.problems import Problem, missing
+from ivos.server.running import RunningRound
+from ivos.server.schemas import StrokeRequest
+from ivos.server.workspace import Workspace
+from ivos.types import LabelMask
+
+Clock = Callable[[], float]
+
+
+class Study:
+    """One person's way through the sequences, in the order of their names.
+
+    Args:
+        davis: The data set.
+        user: Names the result file.
+        library: Each sequence becomes a project here.
+        method: Names the result's folder.
+        clock: Seconds from any start.
+    """
+
+    def __init__(
+        self, davis: Davis, user: str, library: Library, method: str, clock: Clock = time.perf_counter
+    ) -> None:
+        """Show the first sequence.
+
+        Raises:
+            InputError: The user's name cannot be part of a file name, or the sequence has no true masks.
+        """
+        self.user = user
+        self.file = study_file(library.root / "study", method, user, datetime.now())
+        self._davis, self._library, self._clock = davis, library, clock
+        self._sequences = sorted(davis.sequences)
+        self._rows: list[StudyRow] = []
+        self._lock = threading.RLock()
+        self._number, self._num_frames, self._frame = -1, 0, -1
+        self._run: RunningRound | None = None
+        self.project_id: str | None = None
+        self._next()
+
+    def answer(self) -> StudyAnswer:
+        """Where the study is."""
+        with self._lock:
+            self._catch_up()
+            over = self.project_id is None
+            phases = {Doing.SCRIBBLE: "scribble", Doing.OPERATE: "operate"}
+            return StudyAnswer(
+                user=self.user,
+                sequence="" if over else self._sequences[self._number],
+                number=min(self._number + 1, len(self._sequences)),
+                total=len(self._sequences),
+                project_id=self.project_id,
+                phase="finished" if over else phases.get(self._meter.doing, "find"),  # type: ignore[arg-type]
+                slider_locked=self._meter.doing in (Doing.SCRIBBLE, Doing.OPERATE),
+                round=self._meter.times.rounds,
+                jf=float(np.mean([(row.j + row.f) / 2 for row in self._rows])) if over and self._rows else None,
+            )
+
+    def prepare(self, workspace: Workspace) -> None:
+        """Give a fresh project as many objects as the sequence has."""
+        while workspace.id == self.project_id and workspace.document.num_objects < self._truth.num_objects:
+            workspace.add_object(workspace.seq, None)
+
+    def truth(self, project_id: str, t: int) -> LabelMask:
+        """The true mask of a frame.
+
+        Raises:
+            Problem: The project is not on show, or the frame has none.
+        """
+        if project_id != self.project_id or t not in self._truth.frames:
+            raise missing(f"true mask of frame {t}")
+        mask: LabelMask = self._truth.masks[self._truth.frames.index(t)]
+        return mask
+
+    def select(self, t: int) -> None:
+        """The frame to correct; the first stroke does it in round 1."""
+        with self._lock:
+            self._catch_up()
+            if not 0 <= t < self._num_frames:
+                raise missing(f"frame {t}")
+            self._meter.scribble(self._clock())
+            self._frame = t
+
+    def pressed(self, project_id: str, request: StrokeRequest) -> None:
+        """A stroke is about to be added: only the selected frame may be drawn on.
+
+        Raises:
+            Problem: Another frame is selected, or none.
+        """
+        with self._lock:
+            self._catch_up()
+            if project_id != self.project_id:
+                raise Problem(409, "order", "This sequence is not the one on show in the study.")
+            if self._meter.doing is Doing.READY:
+                self._meter.scribble(self._clock() - max(0.0, request.end_ms - request.start_ms) / 1000)
+                self._frame = request.frame
+            if self._meter.doing is not Doing.SCRIBBLE:
+                raise Problem(409, "order", "Choose the frame to correct first (A).")
+            if request.frame != self._frame:
+                raise Problem(409, "order", f"This round is on frame {self._frame}; draw there, then run.")
+
+    def operate(self, project_id: str, begin: Callable[[], RunningRound]) -> RunningRound:
+        """Start a round with the clock."""
+        with self._lock:
+            if project_id != self.project_id or self._meter.doing is not Doing.SCRIBBLE:
+                raise Problem(409, "order", "Draw on the frame first.")
+            now = self._clock()
+            self._run = run = begin()
+            self._meter.operate(now)
+            return run
+
+    def satisfied(self, workspace: Workspace) -> None:
+        """End the sequence on show, write its rows, show the next.
+
+        Raises:
+            SessionOrderError: The masks of a round are not on show.
+        """
+        with self._lock:
+            self._catch_up()
+            self._meter.satisfied(self._clock())
+            step, document = workspace.document.present, workspace.document
+            masks = np.stack([workspace.viewer.shown(document, step, t) for t in self._truth.frames])
+            scores = Scorer()(masks, self._truth.masks, self._truth.num_objects).mean(axis=0)  # (K, 2)
+            name, times = self._sequences[self._number], self._meter.times
+            spent = (times.scribble_seconds, times.operation_seconds, times.finding_seconds, times.total_seconds)
+            self._rows += [
+                StudyRow(name, k, times.rounds, float(j), float(f), *spent) for k, (j, f) in enumerate(scores, start=1)
+            ]
+            write_rows(self.file, self._rows)
+            self._next()
+
+    def _next(self) -> None:
+        self._number += 1
+        self._meter, self._frame = Meter(), -1
+        self._run = self.project_id = None
+        if self._number == len(self._sequences):
+            return
+        name = self._sequences[self._number]
+        clip = self._davis[name]
+        self._truth: Truth = read_truth(clip)
+        self._num_frames = len(clip)
+        self.project_id = self._library.create(_folder(clip.frames), name, move=False, title=f"{name} ({self.user})")
+
+    def _catch_up(self) -> None:
+        """Notice that a round is over."""
+        if self._run is not None and self._run.over.is_set() and self._meter.doing is Doing.OPERATE:
+            self._meter.find(max(self._clock() - (time.perf_counter() - self._run.ended), 0.0))
+            self._run = None
+
+
+def open_study(root: Path, user: str, library: Library, method: str) -> Study:
+    """The study on the val sequences of a DAVIS folder: those of 2017, or of 2016 where there is no other list.
+
+    Raises:
+        InputError: It is no DAVIS folder.
+    """
+    try:
+        davis = Davis(root, split="val", year=2017)
+    except InputError:
+        davis = Davis(root, split="val", year=2016)
+    return Study(davis, user, library, method)
+
+
+def _folder(frames: ImageFolder) -> Path:
+    return frames.path

@@ -1,0 +1,174 @@
+"""The masks of a project: from a step of its history to engine states, results and label masks."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ivos.core.geometry import working_size
+from ivos.engine.brushwork import scratched
+from ivos.engine.canvas import Canvas
+from ivos.engine.segmenter import ClipSegmenter
+from ivos.engine.state import FrameResult, PendingFrame, State
+from ivos.server.brain import CACHE_BYTES, Brain
+from ivos.server.document import Document
+from ivos.server.problems import missing
+from ivos.server.round_files import RoundFile
+from ivos.server.runs import from_runs
+from ivos.server.steps import EPOCH, Paint, Step, Stroke
+from ivos.types import BACKGROUND, VOID, Annotation, Frames, LabelMask, Scribble
+
+PENDING_KEPT = 16
+"""A-Net's answers held in memory; others are computed again from their strokes."""
+
+
+class Viewer:
+    """Everything about one project's masks; reads the document, never changes it.
+
+    Args:
+        folder: The project.
+        frames: Its clip.
+        resolution: Short side in pixels that the networks see at most.
+        brain: The networks.
+    """
+
+    def __init__(self, folder: Path, frames: Frames, resolution: int | None, brain: Brain) -> None:
+        """Nothing is computed yet."""
+        self.frames = frames
+        self._folder, self._resolution, self._brain = folder, resolution, brain
+        self._rounds: dict[int, RoundFile] = {}
+        self._pending: OrderedDict[tuple[int, int], PendingFrame] = OrderedDict()
+
+    @cached_property
+    def segmenter(self) -> ClipSegmenter:
+        """The networks on this clip."""
+        networks = self._brain.networks
+        canvas = Canvas(self.frames.size, self._resolution, networks.config, networks.device)
+        return ClipSegmenter(networks, self.frames, 1, canvas, CACHE_BYTES)
+
+    @property
+    def working(self) -> tuple[int, int]:
+        """(height, width) that the networks see; needs no model."""
+        size = self.frames.size
+        return size if self._resolution is None else working_size(size, self._resolution)
+
+    @property
+    def canvas(self) -> Canvas:
+        """The geometry between the clip and the networks."""
+        return self.segmenter.canvas
+
+    def round_file(self, number: int) -> RoundFile:
+        """The files of a finished round."""
+        if number not in self._rounds:
+            self._rounds[number] = RoundFile(self._folder, number)
+        return self._rounds[number]
+
+    def visited(self, number: int) -> tuple[int, ...]:
+        """The frames that a round's files hold, read anew."""
+        self._rounds.pop(number, None)
+        return self.round_file(number).frames
+
+    def result(self, number: int | None, t: int) -> FrameResult | None:
+        """What a round brought to frame t."""
+        return None if number is None else self.round_file(number).result(t)
+
+    def state(self, document: Document, step: Step) -> State:
+        """A step as the engine knows it, A-Net's answers for waiting frames included."""
+        pending = {t: self.pending(document, step, t) for t in step.waiting}
+        return replace(self._settled(step), pending=pending)
+
+    def pending(self, document: Document, step: Step, t: int) -> PendingFrame:
+        """A-Net's answer for a waiting frame; computed again from the strokes where it is not in memory."""
+        waiting = step.waiting[t]
+        key = (t, waiting.change)
+        with self._brain.lock:
+            if key not in self._pending:
+                self.segmenter.num_objects = document.num_objects
+                self._pending[key] = self._annotate(step, t)
+            self._pending.move_to_end(key)
+            while len(self._pending) > PENDING_KEPT:
+                self._pending.popitem(last=False)
+            return self._pending[key] if key in self._pending else self._annotate(step, t)
+
+    def mask(self, document: Document, t: int, revision: int) -> LabelMask:
+        """The label mask of that name, whole.
+
+        Raises:
+            Problem: There is none of that name.
+        """
+        step = document.step_of_revision(t, revision)
+        if step is None:
+            raise missing(f"mask {revision} of frame {t}")
+        if step.revision(t) == revision:
+            return self.shown(document, step, t)
+        return self.canvas.shown(self.result(revision % EPOCH, t), step.removed)
+
+    def shown(self, document: Document, step: Step, t: int) -> LabelMask:
+        """The label mask of frame t as a step shows it; empty where there is none."""
+        waits = t in step.waiting
+        result = self.pending(document, step, t).result if waits else self.result(step.results[t], t)
+        return np.zeros(self.frames.size, np.uint8) if result is None else self.canvas.shown(result, step.removed)
+
+    def brushwork(self, step: Step, t: int) -> LabelMask | None:
+        """What was painted on frame t and not scratched off by later strokes; None if nothing was."""
+        layer: LabelMask | None = None
+        for each in step.drawn(t):
+            if isinstance(each, Paint):
+                runs = from_runs(each.runs, self.frames.size)
+                layer = runs if layer is None else np.where(runs != VOID, runs, layer)
+            elif layer is not None:
+                layer = scratched(layer, [scribble(each)])
+        return layer
+
+    def _settled(self, step: Step) -> State:
+        rounds = []
+        for done in step.rounds:
+            together = [self._annotation(step, done.id, t) for t in done.frames]
+            rounds.append(tuple(each for each in together if each is not None))
+        return State(
+            results=tuple(self.result(number, t) for t, number in enumerate(step.results)),
+            object_features={t: self.round_file(number).features(t) for t, number in step.anchors.items()},
+            rounds=tuple(together for together in rounds if together),
+        )
+
+    def _annotation(self, step: Step, number: int, t: int) -> Annotation | None:
+        mine = [each for each in step.drawn(t) if each.round == number]
+        strokes = [scribble(each) for each in mine if isinstance(each, Stroke)]
+        return Annotation(t, strokes, painted=len(strokes) < len(mine)) if mine else None
+
+    def _annotate(self, step: Step, t: int) -> PendingFrame:
+        waiting = step.waiting[t]
+        previous = None if waiting.anew else self.result(step.results[t], t)
+        rounds = [self._annotation(step, done.id, t) for done in step.rounds]
+        results: list[FrameResult | None] = [None] * len(step.results)
+        results[t] = previous
+        state = State(tuple(results), rounds=tuple((each,) for each in rounds if each is not None))
+        strokes = [each for each in step.drawn(t) if isinstance(each, Stroke)]
+        new = tuple(scribble(each) for each in strokes if each.round is None)
+        layer = self.brushwork(step, t)
+        ids = {stroke.object_id for stroke in strokes if stroke.kind == "add"}
+        ids |= set(previous.objects if previous else ())
+        ids |= set() if layer is None else set(np.unique(layer).tolist())
+        objects = sorted(ids - {BACKGROUND, VOID} - step.removed)
+        pending = self.segmenter.annotate(state, t, new, objects=objects, brushwork=layer)
+        return pending if previous is None else _with_locked(pending, previous, waiting.locked)
+
+
+def scribble(stroke: Stroke) -> Scribble:
+    """A stroke as the engine reads it: one that takes away is background."""
+    object_id = stroke.object_id if stroke.kind == "add" else BACKGROUND
+    return Scribble(object_id, stroke.path, stroke.start_ms, stroke.end_ms)
+
+
+def _with_locked(pending: PendingFrame, previous: FrameResult, locked: Sequence[int]) -> PendingFrame:
+    kept = [k for k in locked if k in previous.objects and k in pending.result.objects]
+    if not kept:
+        return pending
+    logits = pending.result.logits.copy()
+    logits[[pending.result.objects.index(k) for k in kept]] = previous.rows(kept)
+    return replace(pending, result=replace(pending.result, logits=logits))

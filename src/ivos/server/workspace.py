@@ -1,0 +1,285 @@
+"""An open project: every change goes through here, is checked, written to the journal and then applied."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ivos.engine.brushwork import painted_difference
+from ivos.engine.rounds import Direction, plan
+from ivos.errors import InputError, SessionOrderError
+from ivos.io.video import read_video
+from ivos.server import manifest as folder_files
+from ivos.server.brain import Brain
+from ivos.server.checks import check_object, check_objects, check_unlocked, marked_range
+from ivos.server.document import STEPS, Document
+from ivos.server.export_jobs import ExportJob, ExportJobs
+from ivos.server.exporting import Source
+from ivos.server.journal import Event, Journal
+from ivos.server.problems import Problem, busy, missing, stale
+from ivos.server.round_files import RoundWriter
+from ivos.server.running import RunningRound
+from ivos.server.runs import from_runs, to_runs
+from ivos.server.schemas import ExportRequest, LookRequest, PaintRequest, RoundRequest, StrokeRequest, View
+from ivos.server.steps import EPOCH
+from ivos.server.timeline import Timeline
+from ivos.server.viewer import Viewer
+from ivos.types import MAX_OBJECTS, VOID
+
+
+class Workspace:
+    """One project in memory.
+
+    Attributes:
+        id: The project's name in addresses.
+        folder: Where it is.
+        manifest: What never changes about it.
+        document: Its history.
+        viewer: Its masks.
+        timeline: Its strips.
+        running: The round at work.
+        view: Where the user looks.
+        export_choice: What was exported last.
+        used: When it was last asked for, seconds of the monotonic clock.
+    """
+
+    def __init__(self, project_id: str, folder: Path, brain: Brain) -> None:
+        """Read the project and take its lock.
+
+        Raises:
+            InputError: The project or its clip is missing or damaged, or another server has it open.
+        """
+        self.id, self.folder, self.used = project_id, folder, time.monotonic()
+        self.manifest = folder_files.read_manifest(folder)
+        self._brain = brain
+        self._lock = threading.RLock()
+        frames = read_video(folder_files.clip_path(folder, self.manifest))
+        if (len(frames), tuple(frames.size)) != (self.manifest.num_frames, self.manifest.size):
+            raise InputError(f"The clip of the project '{folder}' has changed; put the original back.")
+        self.viewer = Viewer(folder, frames, self.manifest.resolution, brain)
+        self.timeline = Timeline(self.viewer)
+        self._journal = Journal(folder / folder_files.JOURNAL)
+        try:
+            self.document = Document(len(frames), self._journal.events, self.viewer.visited)
+        except BaseException:
+            self._journal.close()
+            raise
+        self.running: RunningRound | None = None
+        self.exports = ExportJobs(folder / folder_files.EXPORTS, brain)
+        self.view, self.export_choice = folder_files.read_view(folder)
+        self._note(opened_at=folder_files.now())
+
+    @property
+    def num_frames(self) -> int:
+        """Length of the clip."""
+        return self.manifest.num_frames
+
+    @property
+    def seq(self) -> int:
+        """The number of the newest change."""
+        return self.document.seq
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether neither a round nor an export is at work."""
+        return self.running is None and not self.exports.at_work
+
+    def close(self) -> None:
+        """Stop the round that runs, if any, and let go of the project; what is done is on the disk."""
+        self.exports.cancel()
+        running = self.running
+        if running is not None:
+            running.cancel()
+            running.over.wait()
+        self._journal.close()
+
+    def check_frame(self, t: int) -> None:
+        """Refuse a frame that the clip does not have."""
+        if not 0 <= t < self.num_frames:
+            raise missing(f"frame {t}; the clip has frames 0..{self.num_frames - 1}")
+
+    def add_stroke(self, request: StrokeRequest) -> None:
+        """One stroke more; A-Net's answer to it is in memory when this returns."""
+        with self._changing(request.seq):
+            self.check_frame(request.frame)
+            check_objects(self.document, [request.object_id])
+            content = request.model_dump(exclude={"seq"})
+            self._append({"op": "stroke", **content, "locked": self.document.locked})
+            self._answer(request.frame)
+
+    def paint(self, request: PaintRequest) -> None:
+        """Take the mask of a frame as the user painted it."""
+        with self._changing(request.seq):
+            self.check_frame(request.frame)
+            mask = from_runs(request.runs, self.manifest.size)
+            step = self.document.present
+            shown = self.viewer.shown(self.document, step, request.frame)
+            difference = painted_difference(shown, mask)
+            painted = difference != VOID
+            if not painted.any():
+                raise Problem(422, "input", "The painted mask is the one that is there already; paint something.")
+            labels = sorted({*mask[painted].tolist(), *shown[painted].tolist()} - {0})
+            check_objects(self.document, labels)
+            runs, objects = to_runs(difference), sorted({*mask[painted].tolist()} - {0})
+            event = {"op": "paint", "frame": request.frame, "objects": objects, "runs": runs}
+            self._append({**event, "locked": self.document.locked})
+            self._answer(request.frame)
+
+    def delete_strokes(self, seq: int, ids: Collection[int]) -> tuple[int, ...]:
+        """Some strokes less; the frames they were on."""
+        with self._changing(seq):
+            own = {stroke.id: stroke for stroke in self.document.present.strokes}
+            unknown = sorted(set(ids) - own.keys())
+            if unknown:
+                raise missing(f"stroke {unknown[0]}")
+            check_unlocked(self.document, (own[each].object_id for each in ids))
+            self._append({"op": "unstroke", "ids": sorted(set(ids))})
+            return tuple(sorted({own[each].frame for each in ids}))
+
+    def add_object(self, seq: int, name: str | None) -> None:
+        """A new object."""
+        with self._changing(seq):
+            if self.document.num_objects == MAX_OBJECTS:
+                raise Problem(422, "input", f"A project cannot have more than {MAX_OBJECTS} objects.")
+            self._append({"op": "object", "id": self.document.num_objects + 1, "name": name})
+
+    def change_look(self, object_id: int, request: LookRequest) -> None:
+        """Rename, hide, lock or colour an object."""
+        with self._changing(request.seq, keeps_begun=True):
+            check_object(self.document, object_id)
+            changes = request.model_dump(exclude={"seq"}, exclude_none=True)
+            self._append({"op": "look", "id": object_id, "changes": changes})
+
+    def remove_object(self, object_id: int, seq: int) -> None:
+        """An object less, with its strokes and masks."""
+        with self._changing(seq):
+            check_objects(self.document, [object_id])
+            self._append({"op": "unobject", "id": object_id})
+
+    def undo(self, seq: int) -> None:
+        """One step back."""
+        with self._changing(seq):
+            if not self.document.past:
+                raise SessionOrderError("There is nothing to undo: the project is as it was in the beginning.")
+            self._append({"op": "undo"})
+
+    def redo(self, seq: int) -> None:
+        """One step forward again."""
+        with self._changing(seq):
+            if not self.document.future:
+                raise SessionOrderError("There is nothing to redo: the last step was not an undo.")
+            self._append({"op": "redo"})
+
+    def keep_view(self, view: View) -> None:
+        """Remember where the user looks."""
+        self.view = view
+        folder_files.write_view(self.folder, self.view, self.export_choice)
+
+    def export(self, choice: ExportRequest) -> ExportJob:
+        """Start an export of the masks as they are shown now, and remember what was asked for."""
+        with self._lock:
+            if self.running is not None:
+                raise busy()
+            step, looks = self.document.present, self.document.looks
+            names = {k: looks[k].name for k in step.objects}
+            source = Source(self.manifest.name, self.viewer, self.document, step, names, choice)
+            job = self.exports.start(self.id, source)
+            self.export_choice = choice
+            folder_files.write_view(self.folder, self.view, self.export_choice)
+            return job
+
+    def begin_round(self, request: RoundRequest) -> RunningRound:
+        """Start a round in the worker.
+
+        Raises:
+            SessionOrderError: Nothing was drawn yet.
+            InputError: The marks leave out a frame that was drawn on.
+        """
+        with self._changing(request.seq):
+            step, document, segmenter = self.document.present, self.document, self.viewer.segmenter
+            state = self.viewer.state(document, step)
+            within = marked_range(request.first, request.last, self.num_frames)
+            direction: Direction = request.direction
+            reach = self._brain.networks.config.reach
+            passes = plan(state, direction, within, reach, {*document.locked, *step.removed})
+            frames = [*state.pending, *(t for run in passes for t in run.targets)]
+            number = document.seq + 1
+            writer = RoundWriter(self.folder, number, state.pending)
+            event = {"op": "begin", "total": len(frames), "direction": direction, "frames": list(state.sources)}
+            self._append(event)
+            removed, canvas = step.removed, self.viewer.canvas
+            revision = step.epoch * EPOCH + number
+            run = RunningRound(revision, frames, lambda result: canvas.shown(result, removed), self._round_ended)
+            self.running = run
+            self._brain.rounds.submit(run.run, self._brain, segmenter, state, passes, writer)
+            return run
+
+    def current_round(self) -> RunningRound:
+        """The round at work."""
+        if self.running is None:
+            raise SessionOrderError("No round is running.")
+        return self.running
+
+    def keep_round(self, seq: int) -> None:
+        """Take the finished frames of a broken-off round."""
+        with self._changing(seq, keeps_begun=True):
+            begun = self._undecided()
+            if not self.viewer.visited(begun):
+                raise SessionOrderError("The broken-off round has no finished frame; discard it.")
+            self._append({"op": "keep", "seconds": 0.0})
+
+    def discard_round(self, seq: int) -> None:
+        """Forget a broken-off round."""
+        with self._changing(seq, keeps_begun=True):
+            self._undecided()
+            self._append({"op": "discard"})
+
+    def _undecided(self) -> int:
+        if self.document.begun is None:
+            raise SessionOrderError("No broken-off round waits for a decision.")
+        return self.document.begun.id
+
+    def _round_ended(self, outcome: str, run: RunningRound) -> None:
+        with self._lock:
+            if outcome == "done":
+                self._append({"op": "finish", "seconds": round(run.seconds, 3)})
+            else:
+                self._append({"op": "cancel" if run.done else "discard"})
+            self.running = None
+
+    def _answer(self, frame: int) -> None:
+        """Have A-Net's answer for a frame; the stroke is safe already if that fails."""
+        self.viewer.pending(self.document, self.document.present, frame)
+
+    def _append(self, event: Event) -> None:
+        """Write an event and apply it; an event that takes the place of a broken-off round ends that round."""
+        event = {"seq": self.document.seq + 1, **event, "at": folder_files.now()}
+        self._journal.append(event)
+        self.document.apply(event)
+        if event["op"] in STEPS - {"stroke", "paint"}:
+            present = self.document.present
+            self._note(num_objects=len(present.objects), num_rounds=len(present.rounds))
+
+    def _note(self, **figures: Any) -> None:
+        self.manifest = replace(self.manifest, **figures)
+        folder_files.write_manifest(self.folder, self.manifest)
+
+    @contextmanager
+    def _changing(self, seq: int, *, keeps_begun: bool = False) -> Iterator[None]:
+        """The time in which one change is made; refused on an old state and during a round.
+
+        A broken-off round that waits for a decision is discarded by any change but that decision.
+        """
+        with self._lock:
+            if self.running is not None:
+                raise busy()
+            if seq != self.document.seq:
+                raise stale(self.document.seq)
+            if self.document.begun is not None and not keeps_begun:
+                self._append({"op": "discard"})
+            yield

@@ -1,0 +1,239 @@
+"""Strokes, paint, objects, rounds and undo through HTTP."""
+
+import numpy as np
+import pytest
+
+
+def test_a_stroke_answers_with_the_mask_of_its_frame(page):
+    answer = page.stroke()
+    (mask,) = answer["masks"]
+    assert mask["frame"] == 2
+    assert page.decode(mask["runs"])[24, 30] == 1
+    assert page.project["waiting"] == page.project["annotated"] == [2]
+    assert page.project["revisions"][2] == mask["revision"]
+    assert page.project["undo"] == "stroke on frame 2"
+    assert page.project["objects"][0]["annotated"] == [2]
+    np.testing.assert_array_equal(page.mask(2), page.decode(mask["runs"]))
+
+
+def test_strokes_stay_with_their_frames(page):
+    page.stroke(2)
+    page.stroke(5)
+    page.stroke(2, kind="remove", path=[[0.9, 0.9]])
+    assert [(each["frame"], each["kind"], each["round"]) for each in page.project["strokes"]] == [
+        (2, "add", None),
+        (5, "add", None),
+        (2, "remove", None),
+    ]
+    lines = page.round()
+    assert [line["frame"] for line in lines if line["event"] == "frame"][:2] == [2, 5]
+    assert {each["round"] for each in page.project["strokes"]} == {1}
+
+
+def test_taking_away_makes_the_mask_smaller(page):
+    before = page.decode(page.stroke()["masks"][0]["runs"])
+    after = page.decode(page.stroke(kind="remove", path=[[0.3, 0.5], [0.4, 0.5]])["masks"][0]["runs"])
+    assert (after == 1).sum() < (before == 1).sum()
+
+
+def test_a_round_streams_every_frame_and_ends_with_the_state(page):
+    page.stroke()
+    lines = page.round()
+    assert lines[0] == {"event": "started", "total": 8, "frames": [2, 3, 4, 5, 6, 7, 1, 0]}
+    frames = [line for line in lines if line["event"] == "frame"]
+    assert [line["frame"] for line in frames] == lines[0]["frames"]
+    assert [line["done"] for line in frames] == list(range(1, 9))
+    assert lines[-1]["event"] == "done"
+    for line in frames:
+        assert page.project["revisions"][line["frame"]] == line["revision"]
+        np.testing.assert_array_equal(page.mask(line["frame"]), page.decode(line["runs"]))
+    assert page.project["rounds"] == [
+        {"number": 1, "frames": [2], "direction": "both", "num_frames": 8, "partial": False}
+        | {"seconds": page.project["rounds"][0]["seconds"]}
+    ]
+    assert all(0 <= value <= 1 for value in page.project["trust"])
+    assert page.project["worst"]["frame"] != 2
+    assert page.project["worst"]["reason"]
+    assert page.project["before"] == [None] * 8
+    assert all(0 <= value <= 1 for value in page.project["changed"])
+    assert not page.project["stale"]
+
+
+def test_marks_and_directions_limit_a_round(page):
+    page.stroke()
+    lines = page.round(direction="forward", last=4)
+    assert lines[0]["frames"] == [2, 3, 4]
+    assert [revision is None for revision in page.project["revisions"]] == [True, True, False, False, False] + [True] * 3
+    answer = page.client.post(f"{page.base}/rounds", json={"seq": page.project["seq"], "first": 3, "last": 9})
+    assert answer.status_code == 422
+    answer = page.client.post(f"{page.base}/rounds", json={"seq": page.project["seq"], "first": 3, "last": 5})
+    assert answer.status_code == 422
+    assert "frame 2" in answer.json()["error"]["message"]
+
+
+def test_annotated_frames_never_change(page):
+    page.stroke(2)
+    page.round()
+    kept = page.mask(2)
+    page.stroke(5, path=[[0.8, 0.9]])
+    lines = page.round()
+    assert 2 not in [line.get("frame") for line in lines]
+    np.testing.assert_array_equal(page.mask(2), kept)
+
+
+def test_a_round_without_anything_drawn_is_out_of_order(page):
+    answer = page.client.post(f"{page.base}/rounds", json={"seq": page.project["seq"]})
+    assert answer.status_code == 409
+    assert answer.json()["error"]["code"] == "order"
+
+
+def test_undo_and_redo_go_over_strokes_paint_and_rounds(page):
+    states = [page.masks()]
+    steps = [
+        lambda: page.stroke(),
+        lambda: page.stroke(3, path=[[0.5, 0.9], [0.6, 0.9]]),
+        lambda: page.round(),
+        lambda: paint(page, 5),
+        lambda: page.round(),
+        lambda: page.post("/objects", name="cat"),
+        lambda: page.stroke(6, object_id=2, path=[[0.8, 0.8], [0.9, 0.8]]),
+        lambda: page.post("/strokes/delete", ids=[page.project["strokes"][-1]["id"]]),
+    ]
+    for step in steps:
+        step()
+        states.append(page.masks())
+    for state in reversed(states[:-1]):
+        page.post("/undo")
+        np.testing.assert_array_equal(page.masks(), state)
+    assert page.project["undo"] is None
+    assert page.client.post(f"{page.base}/undo", json={"seq": page.project["seq"]}).json()["error"]["code"] == "order"
+    for state in states[1:]:
+        page.post("/redo")
+        np.testing.assert_array_equal(page.masks(), state)
+    assert page.project["redo"] is None
+
+
+def paint(page, frame, label=1):
+    mask = page.mask(frame)
+    mask[3:6, 3:9] = label
+    runs = [value for label_, run in runs_of(mask) for value in (label_, run)]
+    return page.post("/paint", frame=frame, runs=runs), mask
+
+
+def runs_of(mask):
+    flat = mask.ravel()
+    edges = [0, *(np.flatnonzero(flat[1:] != flat[:-1]) + 1).tolist(), flat.size]
+    return [(int(flat[a]), b - a) for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def test_paint_is_exact_and_later_rounds_respect_it(page):
+    page.stroke(2)
+    page.round()
+    answer, mask = paint(page, 5)
+    np.testing.assert_array_equal(page.decode(answer["masks"][0]["runs"]), mask)
+    assert page.project["painted"] == [5]
+    assert page.project["waiting"] == [5]
+    page.round()
+    np.testing.assert_array_equal(page.mask(5), mask)
+    page.stroke(7)
+    page.round()
+    np.testing.assert_array_equal(page.mask(5), mask)
+    again = page.client.post(
+        f"{page.base}/paint",
+        json={"seq": page.project["seq"], "frame": 5, "runs": [v for pair in runs_of(mask) for v in pair]},
+    )
+    assert again.status_code == 422
+
+
+@pytest.mark.parametrize("runs", [[0, 5], [1], [0, 48 * 64, 1, 0], [256, 48 * 64], [7, 48 * 64]])
+def test_masks_that_do_not_fit_are_refused(page, runs):
+    answer = page.client.post(f"{page.base}/paint", json={"seq": page.project["seq"], "frame": 0, "runs": runs})
+    assert answer.status_code in (404, 422)
+    assert answer.json()["error"]["message"]
+
+
+def test_a_deleted_stroke_of_an_earlier_round_draws_its_frame_anew(page):
+    page.stroke(2)
+    page.stroke(2, path=[[0.8, 0.9], [0.9, 0.9]])
+    alone = page.mask(2)
+    page.round()
+    page.stroke(5)
+    page.round()
+    first = page.project["strokes"][0]
+    page.post("/strokes/delete", ids=[first["id"]])
+    assert page.project["waiting"] == [2]
+    assert page.project["stale"]
+    assert page.mask(2)[24, 30] == 0
+    assert page.mask(2)[43, 55] == alone[43, 55] == 1
+    page.round()
+    assert page.mask(3)[24, 30] == 0
+    page.post("/strokes/delete", ids=[each["id"] for each in page.project["strokes"]])
+    assert page.project["annotated"] == []
+    answer = page.client.post(f"{page.base}/strokes/delete", json={"seq": page.project["seq"], "ids": [999]})
+    assert answer.status_code == 404
+
+
+def test_objects_are_named_coloured_hidden_locked_and_removed(page):
+    page.stroke()
+    page.post("/objects", name="Häschen")
+    assert [(each["id"], each["name"], each["colour"]) for each in page.project["objects"]] == [
+        (1, "Object 1", "#800000"),
+        (2, "Häschen", "#008000"),
+    ]
+    page.stroke(2, object_id=2, path=[[0.8, 0.9], [0.9, 0.9]])
+    page.round()
+    assert set(np.unique(page.masks())) == {0, 1, 2}
+    change = {"locked": True, "visible": False, "colour": "#ff00aa"}
+    answer = page.client.patch(f"{page.base}/objects/2", json={"seq": page.project["seq"], **change})
+    page.project = page.ok(answer)["project"]
+    assert page.project["objects"][1] | change == page.project["objects"][1]
+    refused = page.client.post(
+        f"{page.base}/strokes",
+        json={"seq": page.project["seq"], "frame": 0, "object_id": 2, "kind": "add", "path": [[0, 0]]},
+    )
+    assert refused.json()["error"]["code"] == "locked"
+    before = page.masks() == 2
+    page.stroke(6, path=[[0.1, 0.9], [0.2, 0.9]])
+    page.round()
+    assert ((page.masks() == 2) | ~before).mean() > 0.99  # only the newly drawn object may cover it
+    page.project = page.ok(
+        page.client.patch(f"{page.base}/objects/2", json={"seq": page.project["seq"], "locked": False})
+    )["project"]
+    gone = page.ok(page.client.delete(f"{page.base}/objects/2?seq={page.project['seq']}"))
+    page.project = gone["project"]
+    assert set(np.unique(page.masks())) == {0, 1}
+    page.post("/undo")
+    assert set(np.unique(page.masks())) == {0, 1, 2}
+
+
+def test_a_stale_page_is_told_so_and_changes_nothing(page):
+    page.stroke()
+    body = {"seq": page.project["seq"] - 1, "frame": 0, "object_id": 1, "kind": "add", "path": [[0.5, 0.5]]}
+    answer = page.client.post(f"{page.base}/strokes", json=body)
+    assert answer.status_code == 409
+    assert answer.json()["error"]["code"] == "stale"
+    assert answer.json()["seq"] == page.project["seq"]
+    assert page.open(page.project["id"])["seq"] == page.project["seq"]
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"frame": 8}, 404),
+        ({"frame": -1}, 422),
+        ({"object_id": 2}, 404),
+        ({"object_id": 0}, 422),
+        ({"path": []}, 422),
+        ({"path": [[0.5, 1.5]]}, 422),
+        ({"path": [[0.5]]}, 422),
+        ({"path": [[0.1, 0.1]] * 5001}, 422),
+        ({"kind": "paint"}, 422),
+        ({"more": 1}, 422),
+    ],
+)
+def test_strokes_that_do_not_fit_are_refused(page, change, status):
+    body = {"seq": 0, "frame": 0, "object_id": 1, "kind": "add", "path": [[0.5, 0.5]], **change}
+    answer = page.client.post(f"{page.base}/strokes", json=body)
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"]
+    assert page.open(page.project["id"])["seq"] == 0

@@ -82,7 +82,7 @@ class LiteAnnotationStage(Stage):
 
 @torch.no_grad()
 def start_from_annotation_net(net: LiteATNet) -> None:
-    """Copy A-Net's decoder and keys into T-Net: equal layers whole, of unequal inputs the share of the frame's features.
+    """Copy A-Net's decoder and keys into T-Net: equal layers whole, of others the frame's features.
 
     Both decoders read the frame's features first and what else they are given behind them.
     """

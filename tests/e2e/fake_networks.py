@@ -1,0 +1,66 @@
+"""Networks without weights, good enough to be seen: colour under the strokes, carried on where pixels are alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ivos.model.config import PRESETS, ModelConfig
+from ivos.model.networks import AnnotationResult, FeaturePyramid
+
+REACH = 121  # pixels round a stroke that can belong to the object, odd
+
+
+@dataclass
+class ColourNetworks:
+    """A-Net: pixels near a stroke and of its colour. T-Net: the previous mask where the picture stayed the same."""
+
+    seconds_per_frame: float = 0.03
+    config: ModelConfig = PRESETS["lite"]
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def encode_image(self, image: Tensor) -> FeaturePyramid:
+        return FeaturePyramid(F.avg_pool2d(image, 4), F.avg_pool2d(image, 8), F.avg_pool2d(image, 16))
+
+    def annotate(
+        self, image: Tensor, features: FeaturePyramid, previous_mask: Tensor, positive_map: Tensor, negative_map: Tensor
+    ) -> AnnotationResult:
+        weight = positive_map.flatten(2).sum(2).clamp_min(1)
+        mean = (image * positive_map).flatten(2).sum(2) / weight
+        alike = (-8 * (image - mean[..., None, None]).square().sum(1, keepdim=True)).exp()
+        near, away = _spread(positive_map), _spread(negative_map)
+        logits = 10 * alike * near - 2 - 12 * (away - 0.6 * near).clamp_min(0) + 4 * (previous_mask - 0.5)
+        small = F.avg_pool2d(logits + 20 * (positive_map - negative_map), 4)
+        return AnnotationResult(small, F.avg_pool2d(small, 4))
+
+    def previous_probability(self, logits: Tensor) -> Tensor:
+        return logits.sigmoid()
+
+    def describe(
+        self, image: Tensor, features: FeaturePyramid, mask: Tensor, positive_map: Tensor, negative_map: Tensor
+    ) -> Tensor:
+        return F.avg_pool2d(8 * (mask - 0.5), 16)
+
+    def transfer(
+        self,
+        target: FeaturePyramid,
+        annotated: Sequence[tuple[FeaturePyramid, Tensor]],
+        previous: FeaturePyramid,
+        previous_probability: Tensor,
+    ) -> Tensor:
+        time.sleep(self.seconds_per_frame)
+        change = (previous.s4 - target.s4).abs().sum(1, keepdim=True)
+        grown = F.avg_pool2d(previous_probability, 3, stride=1, padding=1)
+        return 9 * (grown - 0.5) - 2 * change
+
+
+def _spread(strokes: Tensor) -> Tensor:
+    """1 on the strokes, falling to 0 at REACH pixels."""
+    for size in (REACH // 2 | 1, REACH // 2 | 1):
+        strokes = F.max_pool2d(strokes, size, stride=1, padding=size // 2) * 0.5 + strokes * 0.5
+    return F.avg_pool2d(strokes, 31, stride=1, padding=15)

@@ -1,0 +1,211 @@
+"""From the first stroke to the last frame: draw, propagate, cancel, undo, redo, reload, kill."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from driving import Editor, Server, area, until
+
+BODY = [(0.30, 0.75), (0.33, 0.62), (0.36, 0.70)]
+SKY = [(0.86, 0.18), (0.95, 0.22)]
+
+
+def test_a_stranger_cuts_out_the_rabbit_within_a_minute(server: Server, open_page: Any) -> None:
+    began = time.monotonic()
+    editor = open_page(server.url)
+    editor.open_demo()
+    plain = editor.pixel(*BODY[1])
+    assert "Draw a line" in editor.page.inner_text("#coach")
+    editor.draw(*BODY)
+    assert area(server.mask(0), 1) > 500
+    assert editor.pixel(0.31, 0.72) != plain
+    assert "Press R" in editor.page.inner_text("#coach")
+    editor.start_round()
+    editor.finish_round()
+    project = server.project()
+    assert None not in project["revisions"]
+    assert None not in project["trust"]
+    editor.press("w")
+    assert editor.frame() == project["worst"]["frame"]
+    assert project["worst"]["reason"] in editor.page.inner_text("#badge")
+    assert time.monotonic() - began < 60
+
+
+def test_the_mask_appears_after_the_stroke_without_pressing_anything(editor: Editor, server: Server) -> None:
+    before = editor.pixel(0.31, 0.70)
+    editor.draw(*BODY)
+    editor.press("h")  # let go at once
+    red = editor.pixel(0.31, 0.70)
+    assert red[0] > before[0], "tinted with the object's red"
+    editor.page.keyboard.down("h")
+    assert editor.pixel(0.31, 0.70) == before, "H hides"
+    editor.page.keyboard.up("h")
+    assert editor.pixel(0.31, 0.70) == red
+
+
+def test_the_right_button_and_alt_take_away(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    first = area(server.mask(0), 1)
+    editor.draw((0.36, 0.74), (0.38, 0.70), button="right")
+    assert server.project()["strokes"][-1]["kind"] == "remove"
+    assert area(server.mask(0), 1) < first
+    editor.page.keyboard.down("Alt")
+    editor.draw((0.28, 0.62), (0.27, 0.70))
+    editor.page.keyboard.up("Alt")
+    editor.press("x")
+    editor.draw((0.20, 0.30), (0.25, 0.30))
+    assert [stroke["kind"] for stroke in server.project()["strokes"]] == ["add", "remove", "remove", "remove"]
+
+
+def test_strokes_stay_with_their_frame(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    editor.press("ArrowRight")
+    editor.page.wait_for_selector("#canvas[data-frame='1']")
+    assert editor.strokes() == 0
+    editor.draw(*SKY)
+    editor.press("ArrowLeft")
+    editor.page.wait_for_selector("#canvas[data-frame='0']")
+    assert editor.strokes() == 1
+    assert [stroke["frame"] for stroke in server.project()["strokes"]] == [0, 1]
+
+
+def test_fast_strokes_all_arrive_in_order(editor: Editor, server: Server) -> None:
+    for i in range(5):
+        editor.stroke((0.2 + 0.1 * i, 0.5), (0.24 + 0.1 * i, 0.6))
+    until(lambda: len(server.project()["strokes"]) == 5)
+    starts = [stroke["path"][0][0] for stroke in server.project()["strokes"]]
+    assert starts == sorted(starts)
+    editor.saved()
+    assert editor.strokes() == 5
+
+
+def test_a_stroke_can_be_picked_and_deleted(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    editor.draw(*SKY)
+    editor.press("g")
+    editor.page.mouse.click(*editor.at(0.33, 0.63))
+    assert editor.page.locator("#strokes [aria-selected=true]").count() == 1
+    editor.press("Delete")
+    until(lambda: len(server.project()["strokes"]) == 1)
+    assert server.project()["strokes"][0]["path"][0][0] > 0.8
+    editor.press("Control+z")
+    until(lambda: len(server.project()["strokes"]) == 2)
+
+
+def test_masks_stream_in_while_the_user_scrubs_and_plays(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    editor.start_round()
+    editor.true("document.querySelector('#rounds progress').value > 0.08")
+    editor.go(4)
+    assert server.project()["running"] is not None
+    plain = editor.pixel(0.05, 0.05)
+    editor.press(" ")
+    until(lambda: editor.frame() > 8)
+    assert server.project()["running"] is not None, "playback works during the round"
+    editor.press(" ")
+    assert "frames/s" in editor.page.inner_text("#rounds")
+    assert plain
+    editor.finish_round()
+
+
+def test_cancel_asks_and_throws_away(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    before = server.project()
+    editor.start_round()
+    editor.true("document.querySelector('#rounds progress').value > 0.1")
+    editor.press("Escape")
+    editor.page.wait_for_selector("#undecided:visible")
+    assert "Stopped after" in editor.page.inner_text("#undecided")
+    editor.page.click("text=Throw away")
+    editor.page.wait_for_selector("#undecided", state="hidden")
+    after = server.project()
+    assert after["revisions"] == before["revisions"]
+    assert after["rounds"] == []
+
+
+def test_cancel_and_keep_is_one_step_of_undo(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    before = server.project()
+    editor.start_round()
+    editor.true("document.querySelector('#rounds progress').value > 0.1")
+    editor.press("Escape")
+    editor.page.click("text=Keep them")
+    editor.page.wait_for_selector("#undecided", state="hidden")
+    kept = server.project()
+    assert kept["rounds"][-1]["partial"]
+    assert 1 < sum(r is not None for r in kept["revisions"]) < 132
+    editor.press("Control+z")
+    until(lambda: server.project()["revisions"] == before["revisions"])
+
+
+def test_undo_and_redo_go_through_strokes_and_rounds_also_after_reload(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    editor.start_round()
+    editor.finish_round()
+    editor.draw(*SKY)
+    whole = server.project()
+    editor.page.reload()
+    editor.ready()
+    for expected in [(1, 1), (1, 0), (0, 0)]:
+        editor.press("Control+z")
+        until(lambda e=expected: (len(server.project()["strokes"]), len(server.project()["rounds"])) == e)
+    assert not any(server.project()["revisions"])
+    for expected in [(1, 0), (1, 1), (2, 1)]:
+        editor.press("Control+Shift+z")
+        until(lambda e=expected: (len(server.project()["strokes"]), len(server.project()["rounds"])) == e)
+    assert server.project()["revisions"] == whole["revisions"]
+
+
+def test_one_way_rounds_keep_within_the_marks(editor: Editor, server: Server) -> None:
+    editor.go(40)
+    editor.draw(*BODY)
+    editor.go(60)
+    editor.press("o")
+    editor.go(30)
+    editor.press("i")
+    editor.press("f")
+    editor.page.wait_for_selector("#rounds progress")
+    editor.finish_round()
+    has = [t for t, revision in enumerate(server.project()["revisions"]) if revision is not None]
+    assert has == list(range(40, 61))
+    editor.press("b")
+    editor.page.wait_for_selector("#rounds progress")
+    editor.finish_round()
+    has = [t for t, revision in enumerate(server.project()["revisions"]) if revision is not None]
+    assert has == list(range(30, 61))
+
+
+def test_annotated_frames_never_change(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    editor.go(60)
+    editor.draw((0.45, 0.40), (0.45, 0.60))
+    masks = [server.mask(0), server.mask(60)]
+    editor.start_round()
+    editor.finish_round()
+    editor.go(100)
+    editor.draw((0.45, 0.40), (0.45, 0.60))
+    editor.start_round()
+    editor.finish_round()
+    assert [server.mask(0), server.mask(60)] == masks
+
+
+def test_a_killed_server_loses_nothing_that_was_drawn(editor: Editor, server: Server, open_page: Any) -> None:
+    editor.draw(*BODY)
+    editor.start_round()
+    editor.true("document.querySelector('#rounds progress').value > 0.1")
+    server.kill()
+    editor.toast("The server does not answer")
+    editor.page.close()
+    server.start()
+    again = open_page(server.url)
+    again.page.click(".recent button")
+    again.ready()
+    assert again.strokes() == 1
+    if again.page.locator("#undecided:visible").count():
+        again.page.click("text=Throw away")
+        again.page.wait_for_selector("#undecided", state="hidden")
+    assert area(server.mask(0), 1) > 500
+    again.start_round()
+    again.finish_round()
+    assert None not in server.project()["revisions"]

@@ -1,0 +1,244 @@
+"""The page itself: objects, brush, views, export, uploads, tabs, keys, study."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from driving import Editor, Server, area, until
+from PIL import Image
+
+BODY = [(0.30, 0.75), (0.33, 0.62), (0.36, 0.70)]
+ROCK = [(0.60, 0.42), (0.70, 0.45)]
+
+
+def pixels(runs: list[int], height: int, width: int) -> np.ndarray:
+    return np.repeat(np.array(runs[::2], np.uint8), runs[1::2]).reshape(height, width)
+
+
+def test_objects_are_made_named_hidden_locked_and_deleted(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    editor.press("n")
+    editor.page.wait_for_selector("[data-object='2'][aria-current='true']")
+    editor.draw(*ROCK)
+    assert {stroke["object_id"] for stroke in server.project()["strokes"]} == {1, 2}
+    editor.press("1")
+    editor.page.wait_for_selector("[data-object='1'][aria-current='true']")
+    editor.page.dblclick("[data-object='2'] .choose")
+    editor.page.fill("input.name", "rock")
+    editor.press("Enter")
+    until(lambda: server.project()["objects"][1]["name"] == "rock")
+    tinted = editor.pixel(0.31, 0.70)
+    editor.page.click("[data-object='1'] [aria-label='Hide']")
+    until(lambda: not server.project()["objects"][0]["visible"])
+    assert editor.pixel(0.31, 0.70) != tinted
+    editor.page.click("[data-object='2'] [aria-label^='Lock']")
+    until(lambda: server.project()["objects"][1]["locked"])
+    editor.press("2")
+    editor.stroke(*ROCK)
+    editor.toast("is locked")
+    editor.page.hover("[data-object='2']")
+    editor.page.click("[data-object='2'] [aria-label^='Delete']")
+    until(lambda: len(server.project()["objects"]) == 1)
+    editor.press("Control+z")
+    until(lambda: len(server.project()["objects"]) == 2)
+
+
+def test_brush_and_eraser_change_pixels_and_later_rounds_keep_them(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    editor.start_round()
+    editor.finish_round()
+    editor.go(50)
+    before = area(server.mask(50), 1)
+    editor.press("Shift+B", "]", "]", "]")
+    editor.stroke((0.80, 0.80), (0.90, 0.80))
+    editor.saved()
+    until(lambda: server.project()["painted"] == [50])
+    painted = server.mask(50)
+    assert area(painted, 1) > before + 500
+    editor.press("e")
+    editor.stroke((0.80, 0.80), (0.84, 0.80))
+    editor.saved()
+    until(lambda: area(server.mask(50), 1) < area(painted, 1))
+    repaired = server.mask(50)
+    editor.start_round()
+    editor.finish_round()
+    assert server.mask(50) == repaired
+    assert pixels(server.mask(49), 480, 854)[384, 742] == 1, "the brushwork spreads to its neighbour"
+
+
+def test_overlays_zoom_and_before_after(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    editor.press("g")
+    editor.page.mouse.move(5, 5)
+    background, inside = (0.95, 0.05), (0.31, 0.70)
+    plain = editor.pixel(*background)
+    editor.press("v", "v")
+    assert editor.page.get_attribute("[data-mode=matte]", "aria-checked") == "true"
+    assert editor.pixel(*inside) == [255, 255, 255]
+    assert editor.pixel(*background) == [0, 0, 0]
+    editor.press("v")
+    assert editor.pixel(*background) not in (plain, [0, 0, 0])
+    editor.press("v")
+    assert editor.pixel(*background) == [0, 177, 64]
+    editor.press("v")
+    assert editor.page.is_visible("#side-names")
+    editor.press("v")
+    assert editor.pixel(*background) == plain
+    editor.press("Shift+1")
+    assert editor.page.inner_text("#zoom") == "100 %"
+    editor.page.mouse.move(600, 300)
+    editor.page.mouse.wheel(0, -400)
+    until(lambda: int(editor.page.inner_text("#zoom").split()[0]) > 150)
+    editor.press("0")
+    assert editor.pixel(*background) == plain
+    editor.start_round()
+    editor.finish_round()
+    editor.go(30)
+    tinted = editor.pixel(*inside)
+    editor.page.keyboard.down("c")
+    assert editor.page.inner_text("#badge") == "Before the last round"
+    assert editor.pixel(*inside) != tinted
+    editor.page.keyboard.up("c")
+
+
+def export(editor: Editor, fmt: str) -> bytes:
+    editor.press("Control+e")
+    editor.page.check(f"input[value={fmt}]")
+    editor.page.click("#export-go")
+    editor.page.wait_for_selector("#export-save", timeout=120_000)
+    with editor.page.expect_download() as waiting:
+        editor.page.click("#export-save")
+    data = Path(waiting.value.path()).read_bytes()
+    editor.press("Escape")
+    return data
+
+
+def test_export_and_read_the_files_back(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    editor.start_round()
+    editor.finish_round()
+    with zipfile.ZipFile(io.BytesIO(export(editor, "palette"))) as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".png"))
+        assert len(names) == 132
+        image = Image.open(io.BytesIO(archive.read(names[57])))
+        assert image.mode == "P"
+        assert np.array_equal(np.asarray(image), pixels(server.mask(57), 480, 854))
+    scribbles = json.loads(export(editor, "scribbles"))
+    assert scribbles["sequence"]
+    assert len(scribbles["scribbles"]) == 132
+    assert b"ftyp" in export(editor, "overlay")[:16]
+    assert server.project()["export_choice"]["format"] == "overlay"
+    editor.page.reload()
+    editor.ready()
+    editor.press("Control+e")
+    assert editor.page.is_checked("input[value=overlay]"), "the last choice is remembered"
+
+
+def test_upload_says_what_a_clip_needs_and_refuses_other_files(server: Server, open_page: Any, tmp_path: Path) -> None:
+    editor = open_page(server.url)
+    text = tmp_path / "notes.mp4"
+    text.write_text("no video")
+    editor.page.set_input_files("#drop input", str(text))
+    editor.page.wait_for_selector(".toast.error")
+    clip = Path(__file__).parents[2] / "src" / "ivos" / "data" / "bunny.mp4"
+    editor.page.set_input_files("#drop input", str(clip))
+    editor.page.wait_for_selector("#needs[open]")
+    said = editor.page.inner_text("#needs")
+    for fact in ("854 × 480", "132 frames", "Memory", "A round on this machine"):
+        assert fact in said
+    editor.page.click("#needs .primary")
+    editor.ready()
+    assert editor.page.inner_text("#clip-name").startswith("bunny")
+
+
+def test_two_tabs_show_the_same_and_do_not_overwrite_each_other(editor: Editor, server: Server, open_page: Any) -> None:
+    other = open_page(editor.page.url)
+    other.ready()
+    editor.page.bring_to_front()
+    editor.draw(*BODY)
+    other.page.bring_to_front()
+    other.true("document.querySelectorAll('#strokes .stroke .choose').length === 1")
+    other.draw(*ROCK)
+    editor.page.bring_to_front()
+    editor.true("document.querySelectorAll('#strokes .stroke .choose').length === 2")
+    editor.start_round()
+    other.page.bring_to_front()
+    other.page.wait_for_selector("#rounds progress")
+    other.finish_round()
+    assert None not in server.project()["revisions"]
+
+
+def test_keys_reach_every_control_and_help_lists_them(editor: Editor) -> None:
+    editor.press("?")
+    text = editor.page.inner_text("#help")
+    for key in ("R", "Esc", "Ctrl+Z", "PgUp", "Wheel"):
+        assert key in text
+    editor.press("Escape")
+    assert not editor.page.is_visible("#help")
+    seen = set()
+    for _ in range(80):
+        editor.press("Tab")
+        seen.add(editor.page.evaluate("document.activeElement.id || document.activeElement.dataset.action || ''"))
+    assert {"canvas", "track", "play", "export", "help", "opacity", "frame-number", "object.new", "tool.brush"} <= seen
+    unnamed = editor.page.evaluate(
+        """[...document.querySelectorAll('button, input, select')].filter((e) => e.offsetParent &&
+            !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.[0]?.textContent.trim())).length"""
+    )
+    assert unnamed == 0
+
+
+CONTRAST = """() => {
+  const channel = (v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const numbers = (text) => text.match(/[\\d.]+/g).map(Number);
+  const behind = (e) => { for (; e; e = e.parentElement) { const c = numbers(getComputedStyle(e).backgroundColor);
+    if (c.length < 4 || c[3] > 0.5) return c; } return [12, 14, 17]; };
+  const bad = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const e = walk.currentNode.parentElement, text = walk.currentNode.textContent.trim();
+    if (!text || !e.offsetParent || e.closest('button:disabled, script, noscript')) continue;
+    const [a, b] = [light(numbers(getComputedStyle(e).color)), light(behind(e))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) bad.push([text.slice(0, 30), ratio]);
+  }
+  return bad; }"""
+
+
+def test_text_has_contrast_and_everything_fits_1280_by_720(server: Server, open_page: Any) -> None:
+    editor = open_page(server.url)
+    editor.page.wait_for_selector("#demo")
+    assert editor.page.evaluate(CONTRAST) == []
+    editor.open_demo()
+    editor.draw(*BODY)
+    assert editor.page.evaluate(CONTRAST) == []
+    outside = editor.page.evaluate(
+        """[...document.querySelectorAll('#editor button, #editor input')].filter((e) => {
+            const r = e.getBoundingClientRect(), out = r.right > innerWidth || r.bottom > innerHeight;
+            return e.offsetParent && (out || r.left < 0 || r.top < 0); }).length"""
+    )
+    assert outside == 0
+    stage = editor.page.locator("#stage").bounding_box()
+    assert stage["width"] > 850
+    assert stage["height"] > 440
+
+
+def test_errors_are_sentences(editor: Editor, server: Server) -> None:
+    editor.press("r")
+    editor.toast("Draw a scribble on an object first")
+    editor.press("w")
+    editor.toast("No frame has a result yet")
+    editor.page.goto(editor.page.url.split("#")[0] + "#/no-such-project")
+    editor.page.wait_for_selector(".toast.error")
+    editor.page.wait_for_selector("#demo")
+
+
+@pytest.mark.parametrize("key", ["q", "Control+q", "Escape"])
+def test_no_key_leaves_the_page(editor: Editor, key: str) -> None:
+    editor.press(key)
+    assert editor.page.is_visible("#canvas")

@@ -10,6 +10,7 @@ from typing import TextIO
 
 import tyro
 
+from ivos.cli.app import app
 from ivos.cli.bench import bench
 from ivos.cli.convert import convert
 from ivos.cli.demo import demo
@@ -29,6 +30,7 @@ def train() -> None:
 
 COMMANDS: Mapping[str, Callable[..., None]] = MappingProxyType(
     {
+        "app": app,
         "segment": segment,
         "demo": demo,
         "info": info,

@@ -41,7 +41,7 @@ def create_app(settings: Settings, networks: Networks | None = None) -> Guard:
         networks: Used instead of loading `settings.model`.
 
     Raises:
-        InputError: The study's data set or the user's name is not usable.
+        InputError: The video, the study's data set or the user's name is not usable.
         OutputError: The projects' folder cannot be written to.
     """
 
@@ -56,7 +56,8 @@ def create_app(settings: Settings, networks: Networks | None = None) -> Guard:
     study = None
     if settings.study_root is not None:
         study = open_study(settings.study_root, settings.user, library, settings.model)
-    here = Services(settings, brain, library, study)
+    open_project = None if settings.video is None else library.open_path(settings.video)
+    here = Services(settings, brain, library, study, open_project)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -48,7 +48,11 @@ class Journal:
                 f"The project '{path.parent}' is open in another ivos; close that one first. "
                 "Two tabs of one server may share a project, two servers may not."
             ) from error
-        self.events: list[Event] = self._read()
+        try:
+            self.events: list[Event] = self._read()
+        except BaseException:
+            self._file.close()
+            raise
 
     def append(self, event: Event) -> None:
         """Add an event; it has reached the disk when this returns.

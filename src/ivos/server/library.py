@@ -11,8 +11,9 @@ from pathlib import Path
 
 from ivos.errors import InputError, OutputError
 from ivos.io.atomic import make_folder, output_error
+from ivos.io.clip_reference import fingerprint
 from ivos.io.video import read_video
-from ivos.server.manifest import CLIP, MANIFEST, Manifest, now, read_manifest, write_manifest
+from ivos.server.manifest import CLIP, MANIFEST, Manifest, clip_path, now, read_manifest, write_manifest
 from ivos.server.problems import disk_full, missing
 
 RESERVE_BYTES = 512 << 20
@@ -91,7 +92,8 @@ class Library:
             shutil.rmtree(folder, ignore_errors=True)
 
     def open_path(self, path: Path) -> str:
-        """The id of the project for a path on the command line: a project folder itself, or a new one for a clip.
+        """The id of the project for a path on the command line: the folder of one, the one opened last that was made
+        from this clip, or a new one.
 
         Raises:
             InputError: It is neither.
@@ -106,6 +108,11 @@ class Library:
             return project_id
         if not path.exists():
             raise InputError(f"There is no video, image folder or project '{path}'; check the path.")
+        for project_id in self.ids():
+            folder = self.folder(project_id)
+            manifest = read_manifest(folder)
+            if manifest.clip_name == path.name and fingerprint(clip_path(folder, manifest)) == fingerprint(path):
+                return project_id
         size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.glob("*")) if file.is_file())
         self.check_room(size)
         return self.create(path, path.name, move=False)

@@ -34,7 +34,7 @@ def app(here: ServicesHere) -> AppAnswer:
         max_upload_bytes=here.settings.max_upload_bytes,
         free_bytes=max(0, here.library.free_bytes()),
         has_demo=DEMO_CLIP.is_file(),
-        open_project=here.settings.open_project if study is None else study.project_id,
+        open_project=here.open_project if study is None else study.project_id,
         study=study is not None,
     )
 

@@ -42,10 +42,14 @@ class Services:
         brain: The networks.
         library: The projects.
         study: The study mode; None outside it.
+        open_project: The project that the page opens at once.
     """
 
-    def __init__(self, settings: Settings, brain: Brain, library: Library, study: Study | None) -> None:
+    def __init__(
+        self, settings: Settings, brain: Brain, library: Library, study: Study | None, open_project: str | None
+    ) -> None:
         """Put them together."""
+        self.open_project = open_project
         self.settings, self.brain, self.library, self.study = settings, brain, library, study
         self.sessions = Sessions(library, brain)
         self.trial = Trial(brain)

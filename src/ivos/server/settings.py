@@ -22,7 +22,7 @@ class Settings:
         model: A preset or a weights file.
         device: cpu, cuda or mps.
         resolution: Short side in pixels that the networks see at most, for new projects.
-        open_project: The project that the page opens at once.
+        video: A clip or a project's folder that the page opens at once.
         max_upload_bytes: The largest upload.
         idle_seconds: After so long without a request a project is let go.
         study_root: DAVIS folder of the study mode.
@@ -36,7 +36,7 @@ class Settings:
     model: str = "lite"
     device: str = "cpu"
     resolution: int | None = 480
-    open_project: str | None = None
+    video: Path | None = None
     max_upload_bytes: int = MAX_UPLOAD_BYTES
     idle_seconds: float = IDLE_SECONDS
     study_root: Path | None = None

@@ -1,0 +1,82 @@
+"""Listening and serving."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from ivos.errors import InputError
+from ivos.model.networks import Networks
+from ivos.server.app import create_app
+from ivos.server.settings import Settings
+
+PATIENCE_SECONDS = 2
+
+
+def listen(host: str, port: int | None, preferred: int) -> socket.socket:
+    """A socket that is bound to the address.
+
+    Args:
+        host: Name or address of this machine.
+        port: The port; None: the preferred one, or a free one if it is taken.
+        preferred: See `port`.
+
+    Raises:
+        InputError: The address is not this machine's, or the port is taken.
+    """
+    for candidate in (port,) if port is not None else (preferred, 0):
+        try:
+            family, kind, protocol, _, place = socket.getaddrinfo(host, candidate, type=socket.SOCK_STREAM)[0]
+            opened = socket.socket(family, kind, protocol)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        except (OSError, OverflowError, UnicodeError) as error:
+            raise InputError(f"'{host}' is no address of this machine ({error}); use 127.0.0.1.") from error
+        try:
+            opened.bind(place)
+            return opened
+        except (OSError, OverflowError) as error:
+            opened.close()
+            reason = error
+    raise InputError(f"Cannot listen on {host}, port {port} ({reason}); choose another with --port.")
+
+
+def serve(
+    settings: Settings, opened: socket.socket, started: Callable[[], None], networks: Networks | None = None
+) -> None:
+    """Serve until a signal ends it; rounds at work stop, their finished frames are on the disk.
+
+    Args:
+        settings: The server's settings; host and port must be those of the socket.
+        opened: From `listen`.
+        started: Called when requests are answered.
+        networks: Used instead of loading the model.
+
+    Raises:
+        InputError: The video or the study's data cannot be used.
+    """
+    application = create_app(settings, networks)
+    config = uvicorn.Config(
+        application,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=PATIENCE_SECONDS,
+        lifespan="on",
+        ws="none",
+    )
+    _Announcing(config, started).run(sockets=[opened])
+
+
+class _Announcing(uvicorn.Server):
+    """Says when it has started."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._say = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._say()

@@ -1,0 +1,142 @@
+"""Every format is written and read back; range, objects, cancel, memory of the last choice."""
+
+import io
+import json
+import time
+import zipfile
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from ivos.io.masks import davis_palette
+from ivos.io.scribble_files import read_scribbles
+from ivos.server import exporting
+from tests.server.conftest import clip_pixels
+
+
+@pytest.fixture
+def done(page):
+    """Two objects in all frames."""
+    page.stroke(2)
+    page.post("/objects", name="cat")
+    page.stroke(2, object_id=2, path=[[0.8, 0.9], [0.9, 0.9]])
+    page.round()
+    return page
+
+
+def export(page, **request) -> bytes:
+    job = page.ok(page.client.post(f"{page.base}/exports", json=request), 202)
+    deadline = time.monotonic() + 60
+    while job["status"] == "running" and time.monotonic() < deadline:
+        time.sleep(0.02)
+        job = page.ok(page.client.get(f"{page.base}/exports/{job['number']}"))
+    assert job["status"] == "done", job
+    assert job["done"] == job["total"]
+    answer = page.client.get(job["url"])
+    assert answer.headers["content-disposition"] == f'attachment; filename="{job["name"]}"'
+    assert len(answer.content) == job["bytes"]
+    return answer.content
+
+
+def frames_of(content, fmt):
+    with av.open(io.BytesIO(content)) as container:
+        stream = container.streams.video[0]
+        codec = av.CodecContext.create("libvpx-vp9", "r") if stream.codec_context.name == "vp9" else None
+        packets = container.demux(stream) if codec else None
+        decoded = (f for p in packets for f in codec.decode(p)) if codec else container.decode(stream)
+        return [frame.to_ndarray(format=fmt) for frame in decoded]
+
+
+def test_palette_pngs(done):
+    with zipfile.ZipFile(io.BytesIO(export(done, format="palette"))) as archive:
+        assert archive.namelist() == [f"{t:05d}.png" for t in range(8)]
+        for t in range(8):
+            image = Image.open(io.BytesIO(archive.read(f"{t:05d}.png")))
+            assert image.getpalette() == davis_palette().ravel().tolist()
+            np.testing.assert_array_equal(np.array(image), done.mask(t))
+
+
+def test_binary_pngs_of_one_object_in_a_range(done):
+    content = export(done, format="binary", object_ids=[2], first=3, last=4)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.namelist() == ["002/00003.png", "002/00004.png"]
+        mask = np.array(Image.open(io.BytesIO(archive.read("002/00003.png"))))
+        np.testing.assert_array_equal(mask, np.where(done.mask(3) == 2, 255, 0))
+    choice = done.open(done.project["id"])["export_choice"]
+    assert choice == {"format": "binary", "object_ids": [2], "first": 3, "last": 4}
+
+
+@pytest.mark.parametrize("name", ["overlay", "green"])
+def test_videos(done, name):
+    frames = frames_of(export(done, format=name), "rgb24")
+    assert len(frames) == 8
+    assert frames[0].shape == (48, 64, 3)
+    if name == "green":
+        outside = np.median(frames[4][done.mask(4) == 0], axis=0)
+        assert np.abs(outside - exporting.GREEN).max() < 12
+
+
+@pytest.mark.parametrize(("name", "codec", "pixels"), [("prores", "prores", "yuva444p"), ("webm", "vp9", "yuva420p")])
+def test_videos_with_alpha(done, name, codec, pixels):
+    content = export(done, format=name)
+    with av.open(io.BytesIO(content)) as container:
+        assert container.streams.video[0].codec_context.name == codec
+        assert float(container.streams.video[0].average_rate) == 12
+    frames = frames_of(content, "rgba")
+    assert len(frames) == 8
+    for t in (0, 4):
+        alpha, mask = frames[t][..., 3], done.mask(t) > 0
+        assert ((alpha > 127) == mask).mean() > 0.97
+    if name == "prores":
+        inside = done.mask(4) > 0
+        assert np.abs(frames[4][inside][:, :3].astype(int) - clip_pixels()[4][inside]).mean() < 20
+
+
+def test_coco(done):
+    content = json.loads(export(done, format="coco"))
+    assert [each["name"] for each in content["categories"]] == ["Object 1", "cat"]
+    assert len(content["images"]) == 8
+    for each in content["annotations"]:
+        mask = done.mask(each["image_id"] - 1) == each["category_id"]
+        np.testing.assert_array_equal(coco_mask.decode(each["segmentation"]).astype(bool), mask)
+        assert each["area"] == mask.sum()
+
+
+def test_scribbles(done, tmp_path):
+    done.stroke(5, kind="remove", path=[[0.1, 0.1]])
+    (tmp_path / "s.json").write_bytes(export(done, format="scribbles"))
+    read = read_scribbles(tmp_path / "s.json")
+    assert read.sequence == "dog"
+    assert read.num_frames == 8
+    assert [(each.frame, [s.object_id for s in each.scribbles]) for each in read.annotations] == [(2, [1, 2]), (5, [0])]
+
+
+def test_an_export_can_be_cancelled_and_only_one_runs(done, monkeypatch):
+    slow = exporting.Source.mask
+
+    def mask(source, t):
+        time.sleep(0.3)
+        return slow(source, t)
+
+    monkeypatch.setattr(exporting.Source, "mask", mask)
+    job = done.ok(done.client.post(f"{done.base}/exports", json={"format": "palette"}), 202)
+    assert done.client.post(f"{done.base}/exports", json={"format": "palette"}).json()["error"]["code"] == "busy"
+    assert done.client.get(f"{done.base}/exports/{job['number']}/file").status_code == 409
+    done.ok(done.client.post(f"{done.base}/exports/{job['number']}/cancel"))
+    deadline = time.monotonic() + 20
+    while job["status"] == "running" and time.monotonic() < deadline:
+        time.sleep(0.02)
+        job = done.client.get(f"{done.base}/exports/{job['number']}").json()
+    assert job["status"] == "cancelled"
+    assert job["done"] < 8
+
+
+@pytest.mark.parametrize(
+    "request_", [{"format": "gif"}, {"format": "coco", "object_ids": [9]}, {"format": "coco", "first": 5, "last": 2}]
+)
+def test_exports_that_do_not_fit_are_refused(done, request_):
+    assert done.client.post(f"{done.base}/exports", json=request_).status_code == 422
+    assert done.client.get(f"{done.base}/exports/99").status_code == 404

@@ -1,0 +1,170 @@
+"""Opening clips: upload, demo, command line; limits; frames; what a clip needs."""
+
+import io
+from collections import namedtuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import ivos
+from ivos.errors import InputError
+from ivos.server import library as library_module
+from ivos.server.library import Library
+from ivos.server.runs import from_runs, to_runs
+from tests.server.conftest import Page, clip_pixels
+
+
+def test_the_server_says_what_it_is(client):
+    answer = client.get("/api/app").json()
+    assert answer["version"] == ivos.__version__
+    assert answer["model"] == {"name": "lite", "available": True, "message": None}
+    assert answer["has_demo"]
+    assert answer["open_project"] is None
+    assert not answer["study"]
+
+
+def test_missing_weights_are_told_and_drawing_answers_503(serve, clip_file, tmp_path):
+    from starlette.testclient import TestClient
+
+    from ivos.server.app import create_app
+    from ivos.server.settings import Settings
+
+    settings = Settings(projects=tmp_path, token="t", model=str(tmp_path / "none.safetensors"))
+    with TestClient(create_app(settings), base_url="http://127.0.0.1", headers={"Authorization": "Bearer t"}) as client:
+        model = client.get("/api/app").json()["model"]
+        assert not model["available"]
+        assert "none.safetensors" in model["message"]
+        project_id = client.post("/api/projects/upload?name=a.mp4", content=clip_file.read_bytes()).json()["id"]
+        assert client.get(f"/api/projects/{project_id}").status_code == 200
+        body = {"seq": 0, "frame": 0, "object_id": 1, "kind": "add", "path": [[0.5, 0.5]]}
+        answer = client.post(f"/api/projects/{project_id}/strokes", json=body)
+        assert answer.status_code == 503
+        assert answer.json()["error"]["code"] == "model"
+        assert len(client.get(f"/api/projects/{project_id}").json()["strokes"]) == 1  # safe all the same
+
+
+def test_an_upload_becomes_a_project(client, clip_file):
+    answer = client.post("/api/projects/upload?name=My Dog (1).MP4", content=clip_file.read_bytes())
+    summary = answer.json()
+    assert answer.status_code == 201
+    assert summary["id"] == "my-dog-1"
+    assert summary["name"] == "My Dog (1)"
+    assert (summary["num_frames"], summary["height"], summary["width"], summary["fps"]) == (8, 48, 64, 12)
+    assert summary["bytes"] > clip_file.stat().st_size
+    again = client.post("/api/projects/upload?name=../../My Dog (1).MP4", content=clip_file.read_bytes()).json()
+    assert again["id"] == "my-dog-1-2"
+    listed = client.get("/api/projects").json()["projects"]
+    assert [each["id"] for each in listed] == ["my-dog-1-2", "my-dog-1"]
+    client.get("/api/projects/my-dog-1")
+    assert client.get("/api/projects").json()["projects"][0]["id"] == "my-dog-1"
+    assert client.get(summary["thumbnail"]).headers["content-type"] == "image/jpeg"
+
+
+def test_a_project_is_whole_for_a_page(client, page):
+    project = page.project
+    assert project["clip"] == {"num_frames": 8, "height": 48, "width": 64, "fps": 12, "name": "dog.mp4"}
+    assert project["objects"] == [
+        {"id": 1, "name": "Object 1", "colour": "#800000", "visible": True, "locked": False, "annotated": []}
+    ]
+    assert project["revisions"] == project["trust"] == [None] * 8
+    assert project["undo"] is project["redo"] is project["worst"] is project["running"] is project["undecided"] is None
+
+
+@pytest.mark.parametrize(("content", "says"), [(b"", "empty"), (b"no video at all", "a.mp4")])
+def test_what_is_no_video_is_refused_and_leaves_nothing(client, tmp_path, content, says):
+    answer = client.post("/api/projects/upload?name=a.mp4", content=content)
+    assert answer.status_code == 422
+    assert says in answer.json()["error"]["message"]
+    assert str(tmp_path) not in answer.json()["error"]["message"]
+    assert client.get("/api/projects").json() == {"projects": []}
+    assert [p for p in (tmp_path / "projects").rglob("*") if p.is_file()] == []
+
+
+def pieces(count):
+    for _ in range(count):
+        yield b"x" * 1000
+
+
+@pytest.mark.parametrize("content", [b"x" * 3000, "stream"])
+def test_too_large_an_upload_is_refused_and_leaves_nothing(serve, tmp_path, content):
+    with serve(max_upload_bytes=2500) as client:
+        answer = client.post("/api/projects/upload?name=a.mp4", content=pieces(3) if content == "stream" else content)
+    assert answer.status_code == 413
+    assert answer.json()["error"]["code"] == "too_large"
+    assert [p for p in (tmp_path / "projects").rglob("*") if p.is_file()] == []
+
+
+def test_a_nearly_full_disk_is_told_before_anything_is_written(client, page, monkeypatch, clip_file):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(library_module.shutil, "disk_usage", lambda _: usage(0, 0, 512 << 20))
+    answer = client.post("/api/projects/upload?name=a.mp4", content=clip_file.read_bytes())
+    assert answer.status_code == 507
+    assert answer.json()["error"]["code"] == "disk"
+    assert client.post("/api/projects/demo").status_code == 507
+    assert client.post(f"{page.base}/exports", json={"format": "palette"}).status_code == 507
+
+
+def test_the_demo_is_made_once_as_long_as_it_is_untouched(client):
+    first = client.post("/api/projects/demo").json()["id"]
+    assert client.post("/api/projects/demo").json()["id"] == first
+    page = Page(client)
+    page.open(first)
+    page.stroke()
+    assert client.post("/api/projects/demo").json()["id"] != first
+
+
+def test_frames_are_whole_or_scaled_and_kept_by_the_browser(client, page):
+    answer = client.get(f"{page.base}/frames/3.jpg")
+    assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+    pixels = np.asarray(Image.open(io.BytesIO(answer.content)))
+    assert pixels.shape == (48, 64, 3)
+    assert np.abs(pixels.astype(int) - clip_pixels()[3]).mean() < 12
+    small = client.get(f"{page.base}/frames/3.jpg?height=24")
+    assert Image.open(io.BytesIO(small.content)).size == (32, 24)
+    assert client.get(f"{page.base}/frames/8.jpg").status_code == 404
+    assert client.get(f"{page.base}/frames/-1.jpg").status_code in (404, 422)
+    assert client.get(f"{page.base}/frames/0.jpg?height=9999").status_code == 422
+
+
+@pytest.mark.parametrize(("t", "revision"), [(0, 5), (9, 0), (0, 2**53), (0, -1)])
+def test_a_mask_that_never_was_is_missing(page, t, revision):
+    assert page.client.get(f"{page.base}/masks/{t}/{revision}").status_code in (404, 422)
+
+
+def test_what_a_clip_needs_is_told_before_work(client, page):
+    needs = client.get(f"{page.base}/needs").json()
+    assert (needs["num_frames"], needs["working_height"], needs["working_width"]) == (8, 48, 64)
+    assert needs["duration_seconds"] == pytest.approx(8 / 12)
+    assert needs["seconds_per_frame"] > 0
+    assert needs["seconds_per_round"] == pytest.approx(8 * needs["seconds_per_frame"])
+    assert needs["memory_bytes"] > needs["disk_bytes_per_round"] == 8 * 12 * 16 * 2
+    assert client.get("/api/projects/none/needs").status_code == 404
+
+
+def test_paths_on_the_command_line(tmp_path, clip_file):
+    library = Library(tmp_path / "projects", "lite", 480)
+    first = library.open_path(clip_file)
+    assert library.open_path(clip_file) == first
+    assert library.open_path(tmp_path / "projects" / first) == first
+    moved = tmp_path / "moved"
+    (tmp_path / "projects" / first).rename(moved)
+    assert library.folder(library.open_path(moved)) == moved
+    assert library.ids() == ["moved"]
+    images = tmp_path / "images"
+    images.mkdir()
+    for t, frame in enumerate(clip_pixels(3)):
+        Image.fromarray(frame).save(images / f"{t}.png")
+    opened = library.open_path(images)
+    assert len(list((library.folder(opened) / "clip" / "images").iterdir())) == 3
+    with pytest.raises(InputError, match="no video"):
+        library.open_path(tmp_path / "nothing.mp4")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (48, 64)])
+def test_runs_and_back(size):
+    rng = np.random.default_rng(0)
+    for mask in (np.zeros(size, np.uint8), rng.integers(0, 3, size, np.uint8), rng.integers(0, 255, size, np.uint8)):
+        runs = to_runs(mask)
+        assert all(a != b for a, b in zip(runs[::2], runs[2::2], strict=False))
+        np.testing.assert_array_equal(from_runs(runs, size), mask)

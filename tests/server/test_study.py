@@ -1,0 +1,75 @@
+"""The study mode through HTTP: locks, clock, results."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ivos.bench.study import read_rows
+from ivos.io.masks import write_mask
+from tests.server.conftest import Page, clip_pixels
+
+
+@pytest.fixture
+def davis(tmp_path):
+    root = tmp_path / "DAVIS"
+    for name in ("bear", "ant"):
+        for kind in ("JPEGImages", "Annotations"):
+            (root / kind / "480p" / name).mkdir(parents=True)
+        for t, frame in enumerate(clip_pixels(4)):
+            Image.fromarray(frame).save(root / "JPEGImages" / "480p" / name / f"{t:05d}.jpg")
+            truth = np.zeros((48, 64), np.uint8)
+            truth[20:30, 18:40], truth[40:46, 50:60] = 1, 2
+            write_mask(root / "Annotations" / "480p" / name / f"{t:05d}.png", truth)
+    (root / "ImageSets" / "2017").mkdir(parents=True)
+    (root / "ImageSets" / "2017" / "val.txt").write_text("bear\nant\n")
+    return root
+
+
+def study(page):
+    return page.ok(page.client.get("/api/study"))
+
+
+def test_a_study_runs_from_the_first_sequence_to_the_last(serve, davis, tmp_path):
+    with serve(study_root=davis, user="eve") as client:
+        page = Page(client)
+        assert client.get("/api/app").json()["study"]
+        for number, name in enumerate(["ant", "bear"], start=1):
+            state = study(page)
+            assert (state["sequence"], state["number"], state["total"]) == (name, number, 2)
+            assert (state["phase"], state["slider_locked"], state["round"]) == ("find", False, 0)
+            page.open(state["project_id"])
+            assert [each["id"] for each in page.project["objects"]] == [1, 2]
+            truth = page.decode(page.ok(client.get(f"{page.base}/truth/1"))["runs"])
+            assert set(np.unique(truth)) == {0, 1, 2}
+            assert client.post("/api/study/satisfied").status_code == 409
+            page.stroke(1)
+            state = study(page)
+            assert (state["phase"], state["slider_locked"]) == ("scribble", True)
+            body = {"seq": page.project["seq"], "frame": 2, "object_id": 1, "kind": "add", "path": [[0.5, 0.5]]}
+            assert client.post(f"{page.base}/strokes", json=body).status_code == 409
+            page.round()
+            assert study(page)["phase"] == "find"
+            assert client.post(f"{page.base}/strokes", json=body).status_code == 409
+            assert client.post("/api/study/select", json={"frame": 3}).json()["slider_locked"]
+            page.stroke(3, object_id=2, path=[[0.8, 0.9]])
+            page.round()
+            assert study(page)["round"] == 2
+            page.ok(client.post("/api/study/satisfied"))
+        state = study(page)
+        assert (state["phase"], state["project_id"]) == ("finished", None)
+        assert 0 <= state["jf"] <= 1
+        assert client.post("/api/study/satisfied").status_code == 409
+    (file,) = (tmp_path / "projects" / "study").rglob("result_eve.csv")
+    rows = read_rows(file)
+    assert [(row.sequence, row.object_id, row.rounds) for row in rows] == [
+        ("ant", 1, 2),
+        ("ant", 2, 2),
+        ("bear", 1, 2),
+        ("bear", 2, 2),
+    ]
+    assert all(row.total_seconds > 0 for row in rows)
+
+
+def test_outside_the_study_its_routes_are_missing(page):
+    for method, path in [("GET", "/api/study"), ("POST", "/api/study/satisfied"), ("GET", f"{page.base}/truth/0")]:
+        assert page.client.request(method, path).status_code == 404

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from ivos.bench.execution import Execution
 from ivos.bench.rules import Rules
@@ -328,5 +329,5 @@ def test_execution_is_checked() -> None:
         Execution(workers=0)
     with pytest.raises(InputError, match="not both"):
         Execution(workers=2, ray="auto")
-    assert Execution(workers=10_000).torch_threads == 1
-    assert Execution(workers=1).torch_threads == os.cpu_count()
+    assert {Execution(workers=4).torch_threads, Execution(ray="auto").torch_threads} == {torch.get_num_threads()}
+    assert Execution(threads=3).torch_threads == 3

@@ -6,7 +6,6 @@ Samples are independent of each other, so their figures are the same everywhere;
 from __future__ import annotations
 
 import multiprocessing
-import os
 import pickle
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -34,8 +33,8 @@ class Execution:
     Attributes:
         workers: Processes that play samples side by side; 1 plays them one after the other in this process.
         ray: Address of a Ray cluster, or `auto` for the running one (a local one is started if none runs).
-        threads: PyTorch's threads in every process; None: all cores divided by the workers (on Ray: 1).
-            Floating-point sums may depend on it in the last digit, so compare runs with equal threads.
+        threads: PyTorch's threads in every process; None: as many as in this one. Floating-point sums depend on it in
+            the last digit: only equal threads give equal figures bit for bit. With many workers 1 is faster.
         metric_workers: Processes that compute J and F when samples are played one after the other.
 
     Raises:
@@ -57,9 +56,7 @@ class Execution:
     @property
     def torch_threads(self) -> int:
         """PyTorch's threads in every process."""
-        if self.threads is not None:
-            return self.threads
-        return 1 if self.ray is not None else max(1, (os.cpu_count() or 1) // self.workers)
+        return torch.get_num_threads() if self.threads is None else self.threads
 
 
 @dataclass(frozen=True)

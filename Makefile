@@ -3,10 +3,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench docs train-lite
+.PHONY: help setup demo app test e2e check bench docs train-lite
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 setup: $(VENV)/installed  ## a virtual environment with everything that development needs
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -17,8 +17,14 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: setup  ## cut the rabbit out of the bundled clip; the pictures land in out/demo
 	$(BIN)/ivos demo --out out/demo
 
+app: setup  ## the page in your browser
+	$(BIN)/ivos app
+
 test: setup  ## the tests
 	$(BIN)/pytest
+
+e2e: setup  ## the tests that drive a real browser (needs chromium)
+	$(BIN)/pytest tests/e2e -m e2e
 
 check: setup  ## lint, format, types, layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

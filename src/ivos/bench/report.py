@@ -164,7 +164,10 @@ class Report:
 
 
 def paper_table(summaries: Mapping[str, Mapping[str, Any]]) -> str:
-    """The table of the paper from summaries by method: AUC-J, J@60s, AUC-J&F, J&F@60s, and J&F by round."""
+    """The table of the paper from summaries by method: AUC-J, J@60s, AUC-J&F, J&F@60s, and J&F by round.
+
+    Rounds that the rules did not ask for are shown as "-".
+    """
     rows = []
     for name, summary in summaries.items():
         figures = []
@@ -172,7 +175,7 @@ def paper_table(summaries: Mapping[str, Mapping[str, Any]]) -> str:
             entry = summary["metrics"][metric]
             figures += [f"{entry['auc']:.3f}", f"{entry['metric_at_threshold'][metric]:.3f}"]
         by_round = summary["rounds"]["J_AND_F"]
-        figures += [f"{_at(by_round, mark):.3f}" for mark in (1, 3, 8)]
+        figures += [f"{by_round[mark - 1]:.3f}" if mark <= len(by_round) else "-" for mark in (1, 3, 8)]
         rows.append([name, *figures])
     header = ["method", "AUC-J", "J@60s", "AUC-J&F", "J&F@60s", "J&F round 1", "round 3", "round 8"]
     return markdown_table(header, rows)

@@ -46,13 +46,22 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all tests: whoever opens the demo clip gets a project of their own, which is then the newest."""
+    started = Server(tmp_path_factory.mktemp("projects"))
+    started.start()
+    yield started
+    started.kill()
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """For tests that kill it."""
     started = Server(tmp_path / "projects")
     started.start()
     yield started
-    if started.process and started.process.poll() is None:
-        started.kill()
+    started.kill()
 
 
 @pytest.fixture

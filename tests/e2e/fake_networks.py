@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ivos.model.config import PRESETS, ModelConfig
 from ivos.model.networks import AnnotationResult, FeaturePyramid
 
-REACH = 121  # pixels round a stroke that can belong to the object, odd
+REACH = 30  # cells of 4 pixels round a stroke that can belong to the object
 
 
 @dataclass
@@ -30,13 +30,14 @@ class ColourNetworks:
     def annotate(
         self, image: Tensor, features: FeaturePyramid, previous_mask: Tensor, positive_map: Tensor, negative_map: Tensor
     ) -> AnnotationResult:
-        weight = positive_map.flatten(2).sum(2).clamp_min(1)
-        mean = (image * positive_map).flatten(2).sum(2) / weight
-        alike = (-8 * (image - mean[..., None, None]).square().sum(1, keepdim=True)).exp()
-        near, away = _spread(positive_map), _spread(negative_map)
-        logits = 10 * alike * near - 2 - 12 * (away - 0.6 * near).clamp_min(0) + 4 * (previous_mask - 0.5)
-        small = F.avg_pool2d(logits + 20 * (positive_map - negative_map), 4)
-        return AnnotationResult(small, F.avg_pool2d(small, 4))
+        colour, strokes, wrong = features.s4, F.max_pool2d(positive_map, 4), F.max_pool2d(negative_map, 4)
+        weight = strokes.flatten(2).sum(2).clamp_min(1)
+        mean = (colour * strokes).flatten(2).sum(2) / weight
+        alike = (-8 * (colour - mean[..., None, None]).square().sum(1, keepdim=True)).exp()
+        near, away = _spread(strokes), _spread(wrong)
+        evidence = 10 * alike * near - 2 - 12 * (away - 0.6 * near).clamp_min(0) + 20 * (strokes - wrong)
+        logits = evidence + 4 * (F.avg_pool2d(previous_mask, 4) - 0.5)
+        return AnnotationResult(logits, F.avg_pool2d(logits, 4))
 
     def previous_probability(self, logits: Tensor) -> Tensor:
         return logits.sigmoid()
@@ -60,7 +61,8 @@ class ColourNetworks:
 
 
 def _spread(strokes: Tensor) -> Tensor:
-    """1 on the strokes, falling to 0 at REACH pixels."""
+    """1 on the strokes, falling to 0 at REACH cells."""
     for size in (REACH // 2 | 1, REACH // 2 | 1):
-        strokes = F.max_pool2d(strokes, size, stride=1, padding=size // 2) * 0.5 + strokes * 0.5
-    return F.avg_pool2d(strokes, 31, stride=1, padding=15)
+        wide = F.max_pool2d(F.max_pool2d(strokes, (size, 1), 1, (size // 2, 0)), (1, size), 1, (0, size // 2))
+        strokes = wide * 0.5 + strokes * 0.5
+    return F.avg_pool2d(strokes, 7, stride=1, padding=3)

@@ -190,7 +190,10 @@ def test_annotated_frames_never_change(editor: Editor, server: Server) -> None:
     assert [server.mask(0), server.mask(60)] == masks
 
 
-def test_a_killed_server_loses_nothing_that_was_drawn(editor: Editor, server: Server, open_page: Any) -> None:
+def test_a_killed_server_loses_nothing_that_was_drawn(own_server: Server, open_page: Any) -> None:
+    server = own_server
+    editor = open_page(server.url)
+    editor.open_demo()
     editor.draw(*BODY)
     editor.start_round()
     editor.true("document.querySelector('#rounds progress').value > 0.1")

@@ -1,5 +1,7 @@
 """Strokes, paint, objects, rounds and undo through HTTP."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -63,7 +65,9 @@ def test_marks_and_directions_limit_a_round(page):
     page.stroke()
     lines = page.round(direction="forward", last=4)
     assert lines[0]["frames"] == [2, 3, 4]
-    assert [revision is None for revision in page.project["revisions"]] == [True, True, False, False, False] + [True] * 3
+    assert [revision is None for revision in page.project["revisions"]] == [True, True, False, False, False] + [
+        True
+    ] * 3
     answer = page.client.post(f"{page.base}/rounds", json={"seq": page.project["seq"], "first": 3, "last": 9})
     assert answer.status_code == 422
     answer = page.client.post(f"{page.base}/rounds", json={"seq": page.project["seq"], "first": 3, "last": 5})
@@ -90,11 +94,11 @@ def test_a_round_without_anything_drawn_is_out_of_order(page):
 def test_undo_and_redo_go_over_strokes_paint_and_rounds(page):
     states = [page.masks()]
     steps = [
-        lambda: page.stroke(),
+        page.stroke,
         lambda: page.stroke(3, path=[[0.5, 0.9], [0.6, 0.9]]),
-        lambda: page.round(),
+        page.round,
         lambda: paint(page, 5),
-        lambda: page.round(),
+        page.round,
         lambda: page.post("/objects", name="cat"),
         lambda: page.stroke(6, object_id=2, path=[[0.8, 0.8], [0.9, 0.8]]),
         lambda: page.post("/strokes/delete", ids=[page.project["strokes"][-1]["id"]]),
@@ -123,7 +127,7 @@ def paint(page, frame, label=1):
 def runs_of(mask):
     flat = mask.ravel()
     edges = [0, *(np.flatnonzero(flat[1:] != flat[:-1]) + 1).tolist(), flat.size]
-    return [(int(flat[a]), b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    return [(int(flat[a]), b - a) for a, b in itertools.pairwise(edges)]
 
 
 def test_paint_is_exact_and_later_rounds_respect_it(page):

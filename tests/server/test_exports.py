@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
+from tests.server.conftest import clip_pixels
 
 from ivos.io.masks import davis_palette
 from ivos.io.scribble_files import read_scribbles
 from ivos.server import exporting
-from tests.server.conftest import clip_pixels
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tests.server.conftest import TOKEN, Page
 
 

@@ -6,13 +6,13 @@ from collections import namedtuple
 import numpy as np
 import pytest
 from PIL import Image
+from tests.server.conftest import Page, clip_pixels
 
 import ivos
 from ivos.errors import InputError
 from ivos.server import library as library_module
 from ivos.server.library import Library
 from ivos.server.runs import from_runs, to_runs
-from tests.server.conftest import Page, clip_pixels
 
 
 def test_the_server_says_what_it_is(client):

@@ -2,10 +2,10 @@
 
 import pytest
 from starlette.testclient import TestClient
+from tests.server.conftest import TOKEN
 
 from ivos.server.app import create_app
 from ivos.server.settings import Settings
-from tests.server.conftest import TOKEN
 
 ROUTES = ["/", "/static/index.html", "/api/app", "/api/projects", "/api/openapi.json", "/nowhere"]
 

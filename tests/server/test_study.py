@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from PIL import Image
+from tests.server.conftest import Page, clip_pixels
 
 from ivos.bench.study import read_rows
 from ivos.io.masks import write_mask
-from tests.server.conftest import Page, clip_pixels
 
 
 @pytest.fixture

@@ -81,6 +81,7 @@ def _encode(
     container: av.container.OutputContainer, frames: Iterable[NDArray[np.uint8]], fps: float, recipe: _Recipe
 ) -> None:
     stream = container.add_stream(recipe.codec, rate=Fraction(fps).limit_denominator(1_000_000))
+    assert isinstance(stream, av.VideoStream), "the recipes name video codecs"
     stream.pix_fmt = recipe.pixels
     stream.options = dict(recipe.options)
     context = stream.codec_context

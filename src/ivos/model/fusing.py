@@ -20,7 +20,9 @@ def fuse_batch_norms(net: nn.Module) -> None:
         for i in range(len(module) - 1):
             conv, norm = module[i], module[i + 1]
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                conv.weight, conv.bias = fuse_conv_bn_weights(  # type: ignore[assignment]
-                    conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+                assert norm.running_mean is not None and norm.running_var is not None, "evaluated, so it has statistics"
+                mean, variance = norm.running_mean, norm.running_var
+                conv.weight, conv.bias = fuse_conv_bn_weights(
+                    conv.weight, conv.bias, mean, variance, norm.eps, norm.weight, norm.bias
                 )
                 module[i + 1] = nn.Identity()

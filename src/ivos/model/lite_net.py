@@ -5,6 +5,7 @@ A frame is encoded once for everything: A-Net's answer to a stroke and T-Net's t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -60,9 +61,7 @@ class AnnotationNet(nn.Module):
         self.prompt16 = conv_bn(PROMPT8, PROMPT16, 3, stride=2)
         self.key = nn.Conv2d(widths.neck, widths.key, 1)
         self.mix = conv_bn(widths.neck + PROMPT16 + 2, widths.neck, 1)
-        self.decoder = Decoder(
-            widths.neck, CHANNELS[1] + PROMPT8, CHANNELS[0] + PROMPT4, widths.refine, widths.aspp
-        )
+        self.decoder = Decoder(widths.neck, CHANNELS[1] + PROMPT8, CHANNELS[0] + PROMPT4, widths.refine, widths.aspp)
 
     def forward(self, features: FeaturePyramid, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (K, 3, H, W): previous mask, positive, negative -> logits and mid-layer features at stride 4."""
@@ -106,7 +105,7 @@ class TransferNet(nn.Module):
         self.local_keys = nn.ModuleList(
             nn.Conv2d(channels, widths.local_key, 1) for channels in (CHANNELS[0], CHANNELS[1], widths.neck)
         )
-        self.log_scale = nn.Parameter(torch.tensor([20.0, 15.0]).log())  # of the cosines: global, local
+        self.log_scale = nn.Parameter(torch.tensor([math.log(20.0), math.log(15.0)]))  # cosines' scales: global, local
         self.mix = conv_bn(2 * widths.neck + 1, widths.neck, 1)
         self.decoder = Decoder(widths.neck, CHANNELS[1] + 2, CHANNELS[0] + 3, widths.refine, widths.aspp)
 

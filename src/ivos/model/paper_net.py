@@ -187,7 +187,8 @@ class PaperATNet(nn.Module):
         previous_probability: Tensor,
     ) -> TransferResult:
         """T-Net's logits beside the local transfer's map, for the auxiliary loss; arguments as of `transfer`."""
-        return TransferResult(*self.transfer_net(target, annotated, previous, previous_probability), None)
+        logits, local_map = self.transfer_net(target, annotated, previous, previous_probability)
+        return TransferResult(logits, local_map, None)
 
     def previous_probability(self, logits: Tensor) -> Tensor:
         """Probability (K, 1, H/4, W/4) of a frame's logits, taken at full size and brought back, as released.

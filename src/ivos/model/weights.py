@@ -144,7 +144,8 @@ def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu") -
         net = load_weights(name)
     fuse_batch_norms(net)
     fast = place.type == "cpu" and net.config.reduced_precision and cpu_has_bf16()
-    return net.to(place, torch.bfloat16 if fast else torch.float32).to(memory_format=torch.channels_last)
+    net.to(place, torch.bfloat16 if fast else torch.float32)
+    return net.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
 
 
 def cpu_has_bf16() -> bool:

@@ -26,17 +26,19 @@ def listen(host: str, port: int | None, preferred: int) -> socket.socket:
     Raises:
         InputError: The address is not this machine's, or the port is taken.
     """
+    if port is not None and port not in range(65536):
+        raise InputError(f"There is no port {port}; expected 1..65535, or 0 for a free one.")
     for candidate in (port,) if port is not None else (preferred, 0):
         try:
             family, kind, protocol, _, place = socket.getaddrinfo(host, candidate, type=socket.SOCK_STREAM)[0]
             opened = socket.socket(family, kind, protocol)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        except (OSError, OverflowError, UnicodeError) as error:
+        except (OSError, UnicodeError) as error:
             raise InputError(f"'{host}' is no address of this machine ({error}); use 127.0.0.1.") from error
         try:
             opened.bind(place)
             return opened
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             opened.close()
             reason = error
     raise InputError(f"Cannot listen on {host}, port {port} ({reason}); choose another with --port.")

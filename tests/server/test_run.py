@@ -1,0 +1,61 @@
+"""`ivos app` from the command line: a process that prints its address, answers, and ends on Ctrl-C."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+from ivos.cli import main
+from ivos.errors import InputError
+from ivos.server.run import listen
+
+
+@pytest.mark.slow
+def test_the_app_prints_its_address_and_ends_on_ctrl_c(tmp_path, clip_file):
+    command = [sys.executable, "-m", "ivos", "app", str(clip_file), "--projects", str(tmp_path), "--no-browser"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        address = re.fullmatch(r"ivos app: (http://127\.0\.0\.1:(\d+)/)\?token=(\S+)\n", process.stdout.readline())
+        base, _, token = address.groups()
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(f"{base}api/app", timeout=30)
+        with urllib.request.urlopen(f"{base}api/app?token={token}", timeout=60) as answer:
+            assert json.loads(answer.read())["open_project"] == "dog"
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with browser.open(f"{base}?token={token}", timeout=30) as answer:
+            assert (answer.status, answer.url) == (200, base)
+    finally:
+        process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=60)[0]
+    assert process.returncode == 0
+    assert "Everything is saved" in output
+
+
+def test_a_port_that_is_taken_gives_way_or_says_so():
+    with listen("127.0.0.1", None, 0) as first:
+        taken = first.getsockname()[1]
+        first.listen()
+        with listen("127.0.0.1", None, taken) as other:
+            assert other.getsockname()[1] != taken
+        with pytest.raises(InputError, match=f"port {taken}"):
+            listen("127.0.0.1", taken, 0)
+    with pytest.raises(InputError, match="no port 99999"):
+        listen("127.0.0.1", 99999, 0)
+    with pytest.raises(InputError, match="no address of this machine"):
+        listen("host name", 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(["nothing.mp4"], "no video"), (["--user", "eve"], "--study"), (["--study", "nowhere", "--user", "eve"], "DAVIS")],
+)
+def test_what_cannot_be_served_is_one_sentence_and_exit_code_2(tmp_path, capsys, arguments, says):
+    assert main(["app", "--projects", str(tmp_path), "--no-browser", "--port", "0", *arguments]) == 2
+    assert says in capsys.readouterr().err

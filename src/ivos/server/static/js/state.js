@@ -7,6 +7,7 @@
  * @typedef {object} State
  * @property {Project | null} project newest state from the server
  * @property {Stroke[]} sending strokes on their way to the server
+ * @property {boolean} offline the server does not answer
  * @property {number | null} waitingSince when the oldest change on its way left, performance.now()
  * @property {import("./data/types.js").Progress | null} round the running round
  * @property {number[]} visited frames the running round has finished
@@ -40,7 +41,7 @@ export const DEFAULT_OPACITY = 0.5;
 export function newStore() {
   return new Store(
     /** @type {State} */ ({
-      project: null, sending: [], waitingSince: null, round: null, visited: [], study: null, needs: null, tick: 0,
+      project: null, sending: [], offline: false, waitingSince: null, round: null, visited: [], study: null, needs: null, tick: 0,
       t: 0, tool: "draw", sign: "add", objectId: 1, picked: null, brush: 8, overlay: "tint", opacity: DEFAULT_OPACITY,
       first: null, last: null, playing: false, hidden: false, before: false, spaceHeld: false, view: { scale: 1, x: 0, y: 0 },
     }),

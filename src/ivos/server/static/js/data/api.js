@@ -2,6 +2,8 @@
 
 import { jsonLines } from "../pure/lines.js";
 
+const GONE = "The server does not answer. It may have been stopped: start it again and open the address it prints. What you did is saved.";
+
 export class ApiError extends Error {
   /** @param {string} code @param {string} message @param {number} [status] @param {number} [seq] */
   constructor(code, message, status = 0, seq) {
@@ -32,7 +34,17 @@ export async function call(method, path, options = {}) {
 export async function stream(method, path, options = {}) {
   const response = await send(method, path, options);
   if (!response.body) throw new ApiError("network", "The server sent an empty answer. Try again.");
-  return jsonLines(response.body);
+  return unbroken(response.body, options.signal);
+}
+
+/** @param {ReadableStream<Uint8Array>} body @param {AbortSignal} [signal] @returns {AsyncGenerator<any>} */
+async function* unbroken(body, signal) {
+  try {
+    yield* jsonLines(body);
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError("network", GONE);
+  }
 }
 
 /**
@@ -48,7 +60,7 @@ async function send(method, path, { body, signal }) {
     response = await fetch(`/api${path}`, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError("network", "The server does not answer. It may have been stopped: start it again, then reload this page.");
+    throw new ApiError("network", GONE);
   }
   if (!response.ok) throw await failure(response.status, () => response.json());
   return response;

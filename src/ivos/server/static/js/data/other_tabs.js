@@ -1,6 +1,6 @@
 /** Keep up with changes that other tabs make: a long poll while this tab is visible (browsers open only six connections a host). */
 
-import { call } from "./api.js";
+import { ApiError, call } from "./api.js";
 
 /** @param {import("./editing.js").Editing} editing */
 export async function watchOtherTabs(editing) {
@@ -15,11 +15,15 @@ export async function watchOtherTabs(editing) {
     document.addEventListener("visibilitychange", hidden);
     try {
       const news = await call("GET", `${editing.path}/changes?since=${editing.project.seq}`, { signal: stop.signal });
+      editing.store.set({ offline: false });
       if (editing.waiting === 0 && news.seq !== editing.project.seq) await editing.reload();
       if (news.running && !editing.round.live) editing.round.attach();
       if (!news.running || editing.round.live) await pause(150);
-    } catch {
-      await pause(stop.signal.aborted ? 0 : 3000);
+    } catch (error) {
+      if (stop.signal.aborted) continue;
+      editing.store.set({ offline: true });
+      if (error instanceof ApiError && error.code === "token") return editing.report(error);
+      await pause(2000);
     } finally {
       over.removeEventListener("abort", halt);
       document.removeEventListener("visibilitychange", hidden);

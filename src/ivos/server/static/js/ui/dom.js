@@ -43,9 +43,13 @@ export function $(id) {
  * @param {() => (Node | string)[]} make
  */
 export function refill(parent, key, make) {
-  if (/** @type {HTMLElement} */ (parent).dataset.filled === key) return;
-  /** @type {HTMLElement} */ (parent).dataset.filled = key;
+  const own = /** @type {HTMLElement} */ (parent);
+  if (own.dataset.filled === key) return;
+  own.dataset.filled = key;
+  const reachable = () => /** @type {HTMLElement[]} */ ([...parent.querySelectorAll("button, input")]);
+  const focused = reachable().indexOf(/** @type {HTMLElement} */ (document.activeElement));
   parent.replaceChildren(...make());
+  if (focused >= 0) reachable()[Math.min(focused, reachable().length - 1)]?.focus(); // who walks by keyboard stays there
 }
 
 /** @param {string} message a sentence @param {{error?: boolean, seconds?: number}} [how] */

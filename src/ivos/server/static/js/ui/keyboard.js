@@ -18,6 +18,8 @@ export function listen(store, actions, pen) {
   document.addEventListener("click", (event) => {
     const button = /** @type {HTMLElement} */ (event.target).closest?.("[data-action]");
     if (button && !(/** @type {HTMLButtonElement} */ (button).disabled)) actions[/** @type {HTMLElement} */ (button).dataset.action ?? ""]?.();
+    const byMouse = event.detail > 0 && !document.querySelector("dialog[open]") && !$("editor").hidden;
+    if (byMouse && document.activeElement?.matches("button")) $("canvas").focus({ preventScroll: true }); // Space plays, it does not click again
   });
   for (const button of document.querySelectorAll("[data-hold]")) {
     button.addEventListener("pointerdown", () => store.set({ before: true }));

@@ -122,9 +122,10 @@ function facts(store) {
 /** A spinner, but only when something takes longer than people call "at once". @param {import("../state.js").AppStore} store */
 function busy(store) {
   let timer = 0;
-  store.watch(["waitingSince", "tick"], (s) => {
+  store.watch(["waitingSince", "offline"], (s) => {
     clearTimeout(timer);
-    $("saved").textContent = s.project ? (s.waitingSince === null ? "Saved" : "Saving…") : "";
+    $("saved").textContent = s.offline ? "The server does not answer" : s.waitingSince === null ? "Saved" : "Saving…";
+    $("saved").classList.toggle("offline", s.offline);
     $("busy").hidden = s.waitingSince === null || performance.now() - s.waitingSince < SPINNER_AFTER;
     if (s.waitingSince === null) return;
     timer = window.setTimeout(() => ($("busy").hidden = store.state.waitingSince === null), Math.max(0, s.waitingSince + SPINNER_AFTER - performance.now()));

@@ -85,6 +85,26 @@ def test_an_idle_project_is_unloaded_and_comes_back(page):
     assert_same(before, everything(page))
 
 
+def test_after_a_restart_many_requests_at_once_are_answered(serve, page):
+    page.stroke(2)
+    project, base = page.project, page.base
+    page.client.__exit__(None, None, None)
+    with serve() as client:
+        client.get(base)
+        paths = ["/needs", f"/masks/2/{project['revisions'][2]}", "", "/needs", "/frames/3.jpg"]
+        codes = []
+        threads = [
+            threading.Thread(target=lambda path=path: codes.append(client.get(base + path).status_code), daemon=True)
+            for path in paths
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert codes == [200] * 5
+    page.client.__enter__()
+
+
 def start_round(page, **how):
     """Start a round in a thread; its lines arrive in a list."""
     lines = []

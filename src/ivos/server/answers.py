@@ -145,4 +145,6 @@ def _undecided(workspace: Workspace) -> UndecidedAnswer | None:
     if begun is None or workspace.running is not None:
         return None
     done = len(workspace.viewer.visited(begun.id))
+    if not done:  # nothing to decide about; the next change discards it
+        return None
     return UndecidedAnswer(done=done, total=begun.total, reason="cancelled" if begun.cancelled else "interrupted")

@@ -79,7 +79,9 @@ class RoundRequest(Change):
 
 
 class View(Model):
-    """Where the user looks; kept for the next time."""
+    """Where the user looks; kept for the next time. What a newer page says beyond this is left out."""
+
+    model_config = ConfigDict(extra="ignore")
 
     frame: FrameIndex = 0
     in_frame: FrameIndex | None = None

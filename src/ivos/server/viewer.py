@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -41,15 +40,19 @@ class Viewer:
         """Nothing is computed yet."""
         self.frames = frames
         self._folder, self._resolution, self._brain = folder, resolution, brain
+        self._segmenter: ClipSegmenter | None = None
         self._rounds: dict[int, RoundFile] = {}
         self._pending: OrderedDict[tuple[int, int], PendingFrame] = OrderedDict()
 
-    @cached_property
+    @property
     def segmenter(self) -> ClipSegmenter:
-        """The networks on this clip."""
-        networks = self._brain.networks
-        canvas = Canvas(self.frames.size, self._resolution, networks.config, networks.device)
-        return ClipSegmenter(networks, self.frames, 1, canvas, CACHE_BYTES)
+        """The networks on this clip; once it is there, no lock is needed to look at masks while a round runs."""
+        if self._segmenter is None:
+            with self._brain.lock:
+                networks = self._brain.networks
+                canvas = Canvas(self.frames.size, self._resolution, networks.config, networks.device)
+                self._segmenter = self._segmenter or ClipSegmenter(networks, self.frames, 1, canvas, CACHE_BYTES)
+        return self._segmenter
 
     @property
     def working(self) -> tuple[int, int]:

@@ -1,18 +1,23 @@
-"""Renews what is generated in docs: cli.md from the help of the commands, images/demo.jpg from the demo.
+"""Renews what is generated in docs: cli.md from the help of the commands, images/demo.jpg from the demo, the tables of
+model-card.md from the card in the bundled weights and the stored reports.
 
 python scripts/docs.py
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
+
+from ivos.model.weights import read_card
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 100  # columns of the help texts
@@ -25,7 +30,8 @@ Errors are one sentence on standard error and exit code 2; Ctrl-C leaves finishe
 
 
 def main() -> None:
-    """Write both."""
+    """Write all of them."""
+    renew_model_card(ROOT / "docs" / "model-card.md")
     (ROOT / "docs" / "cli.md").write_text(command_line_page())
     draw_demo(ROOT / "docs" / "images" / "demo.jpg")
 
@@ -50,6 +56,65 @@ def help_text(command: tuple[str, ...]) -> str:
     arguments = [sys.executable, "-m", "ivos", *command, "--help"]
     output = subprocess.run(arguments, env=environment, check=True, capture_output=True, text=True).stdout
     return "\n".join(line.rstrip() for line in output.strip().splitlines())
+
+
+def renew_model_card(page: Path) -> None:
+    """Replace the page's marked blocks: how the bundled weights were trained, and their figures by sequence."""
+    card = read_card(ROOT / "src" / "ivos" / "weights" / "lite.safetensors")
+    text = _with_block(page.read_text(), "training", training_table(card))
+    results = ROOT / "benchmarks" / "results"
+    for report in ("davis-2016-lite", "davis-2017-lite"):
+        summary = json.loads((results / report / "summary.json").read_text())
+        text = _with_block(text, report, sequence_table(summary))
+    single_step = json.loads((results / "single-step-lite" / "single-step.json").read_text())
+    page.write_text(_with_block(text, "single-step", single_step_table(single_step)))
+
+
+def training_table(card: dict[str, Any]) -> str:
+    """The two stages' numbers side by side, and the sources."""
+    stages = {name: card[name] for name in ("a-net", "t-net")}
+    facts = {name: {**stage["recipe"], **stage} for name, stage in stages.items()}
+    shown = (
+        "steps_done",
+        "batch",
+        "crop",
+        "learning_rate",
+        "schedule",
+        "weight_decay",
+        "encoder_rate",
+        "frozen_stages",
+    )
+    shown += ("ema", "balance", "overlap", "auxiliary", "annotated", "seed", "precision", "hardware", "hours")
+    rows = [f"| {key} | {facts['a-net'][key]} | {facts['t-net'][key]} |" for key in shown]
+    sources = "\n".join(f"- `{source}`" for source in stages["a-net"]["data"])
+    return "\n".join(
+        ["| | A-Net | T-Net |", "|---|---|---|", *rows, "", "Sources, as `ivos train` takes them:", "", sources]
+    )
+
+
+def sequence_table(summary: dict[str, Any]) -> str:
+    """J and J&F of every sequence after the first, third and last round."""
+    head = (
+        "| sequence | J, round 1 | J, 3 | J, last | J&F, round 1 | J&F, 3 | J&F, last |\n|---|---|---|---|---|---|---|"
+    )
+    means = {name: each["rounds"] for name, each in summary["sequences"].items()} | {"**mean**": summary["rounds"]}
+    rows = []
+    for name, rounds in means.items():
+        values = [rounds[metric][i] for metric in ("J", "J_AND_F") for i in (0, min(2, len(rounds[metric]) - 1), -1)]
+        rows.append(f"| {name} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
+    return "\n".join([head, *rows])
+
+
+def single_step_table(figures: dict[str, dict[str, float]]) -> str:
+    """Mean J of every measure over the sequences."""
+    rows = [f"| {name.replace('_', ' ')} | {value:.3f} |" for name, value in figures["mean"].items()]
+    return "\n".join(["| measure | J |", "|---|---|", *rows])
+
+
+def _with_block(text: str, name: str, block: str) -> str:
+    begin, end = f"<!-- {name}: made by `python scripts/docs.py` -->", f"<!-- {name}: end -->"
+    head, rest = text.split(begin)
+    return f"{head}{begin}\n{block}\n{end}{rest.split(end)[1]}"
 
 
 def draw_demo(path: Path) -> None:

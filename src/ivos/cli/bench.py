@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,8 @@ class BenchFlags:
     out: Path | None = None
     """Folder of the run, which goes on there after an interruption; None: out/bench/DATASET-METHOD."""
     single_step: bool = False
-    """Instead of whole videos, measure A-Net and T-Net in single steps, which shows what to mend."""
+    """Instead of whole videos, measure A-Net and T-Net in single steps, which shows what to mend; with --out the
+    figures are also written to single-step.json there."""
     every: int = 10
     """Frames from one single step to the next."""
 
@@ -128,6 +130,7 @@ def _execution(flags: BenchFlags) -> Execution:
 
 def _single_step(dataset: Dataset, flags: BenchFlags) -> None:
     from ivos.bench.single_step import single_step
+    from ivos.io.atomic import atomic_write, make_folder
     from ivos.model.weights import load_model
 
     clips = (dataset[name] for name in dataset.sequences)
@@ -135,6 +138,10 @@ def _single_step(dataset: Dataset, flags: BenchFlags) -> None:
     names = list(figures)
     rows = [[measure, *(_cell(figures[name].get(measure)) for name in names)] for measure in figures["mean"]]
     say(table(["mean J", *names], rows))
+    if flags.out is not None:
+        make_folder(flags.out)
+        with atomic_write(flags.out / "single-step.json") as file:
+            file.write(json.dumps(figures, indent=1).encode())
 
 
 def _cell(value: float | None) -> str:

@@ -54,6 +54,7 @@ class Camera:
     """Takes the pictures; keeps those of the animation."""
 
     def __init__(self, page: Any) -> None:
+        """Look at a page."""
         self.page = page
         self.film: list[Image.Image] = []
         self.seconds: list[float] = []
@@ -85,6 +86,7 @@ class Hand:
     """Draws and presses keys."""
 
     def __init__(self, page: Any, camera: Camera) -> None:
+        """Act on a page, before a camera."""
         self.page, self.camera = page, camera
 
     def at(self, x: float, y: float) -> tuple[float, float]:

@@ -25,9 +25,10 @@ IMAGES = ROOT / "docs" / "images"
 SIZE = {"width": 1280, "height": 720}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 WAIT = 240_000  # milliseconds
-FIRST_FRAME = 60
-BODY = [(0.420, 0.300), (0.400, 0.420), (0.375, 0.560), (0.400, 0.700)]
-ARM = [(0.330, 0.400), (0.250, 0.330), (0.210, 0.250)]
+FIRST_FRAME, NUM_FRAMES = 60, 132
+BODY = [(0.345, 0.140), (0.362, 0.250), (0.355, 0.450), (0.370, 0.650), (0.388, 0.830)]
+ARMS = [[(0.290, 0.265), (0.225, 0.215), (0.165, 0.165)], [(0.420, 0.110), (0.412, 0.170)]]
+EARS = [[(0.262, 0.132), (0.310, 0.145)]]
 ANIMATION_WIDTH = 880
 SECONDS_A_PICTURE = 0.22
 
@@ -86,6 +87,7 @@ class Hand:
     """Draws and presses keys."""
 
     def __init__(self, page: Any, camera: Camera) -> None:
+        """Hold the pen."""
         """Act on a page, before a camera."""
         self.page, self.camera = page, camera
 
@@ -119,18 +121,16 @@ class Hand:
     def round(self, name: str | None = None) -> None:
         """Propagate; film it, and take one picture half-way."""
         self.page.keyboard.press("r")
-        bar = self.page.locator("#rounds progress")
-        bar.wait_for()
-        while bar.count():
-            share = bar.evaluate("(element) => element.value") if bar.count() else 1
-            if name and share > 0.5:
+        self.page.wait_for_selector("#rounds progress")
+        while (share := self.page.evaluate("document.querySelector('#rounds progress')?.value ?? 2")) < 2:
+            done = round(share * NUM_FRAMES)
+            ahead = FIRST_FRAME + done - 2
+            self.go(max(FIRST_FRAME, ahead) if ahead < NUM_FRAMES else max(0, 2 * FIRST_FRAME + NUM_FRAMES - ahead))
+            if name and share > 0.4:
                 self.camera.shoot(name)
                 name = None
-            if len(self.camera.film) < 60:
-                self.page.keyboard.press("Shift+ArrowRight" if len(self.camera.film) % 2 else "ArrowRight")
-                self.page.wait_for_timeout(100)
-                self.camera.roll()
-            time.sleep(0.4)
+            self.camera.roll()
+            time.sleep(0.5)
         self.page.wait_for_selector("#rounds .primary", timeout=WAIT)
 
 
@@ -148,8 +148,10 @@ def tell(page: Any) -> None:
     camera.roll(1.0)
     hand.draw(BODY)
     camera.roll(0.8)
-    hand.draw(ARM)
-    camera.roll(0.8)
+    for stroke in (*ARMS, *EARS):
+        hand.draw(stroke)
+        camera.roll(0.6)
+    page.mouse.move(*hand.at(0.7, 0.3))
     camera.shoot("app-stroke")
     hand.round("app-propagating")
     page.wait_for_timeout(400)

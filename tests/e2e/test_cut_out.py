@@ -19,7 +19,7 @@ def test_a_stranger_cuts_out_the_rabbit_within_a_minute(server: Server, open_pag
     assert "Draw a line" in editor.page.inner_text("#coach")
     editor.draw(*BODY)
     assert area(server.mask(0), 1) > 500
-    assert editor.pixel(0.31, 0.72) != plain
+    assert editor.pixel(0.335, 0.70) != plain
     assert "Press R" in editor.page.inner_text("#coach")
     editor.start_round()
     editor.finish_round()
@@ -33,15 +33,15 @@ def test_a_stranger_cuts_out_the_rabbit_within_a_minute(server: Server, open_pag
 
 
 def test_the_mask_appears_after_the_stroke_without_pressing_anything(editor: Editor, server: Server) -> None:
-    before = editor.pixel(0.31, 0.70)
+    before = editor.pixel(0.335, 0.70)
     editor.draw(*BODY)
     editor.press("h")  # let go at once
-    red = editor.pixel(0.31, 0.70)
+    red = editor.pixel(0.335, 0.70)
     assert red[0] > before[0], "tinted with the object's red"
     editor.page.keyboard.down("h")
-    assert editor.pixel(0.31, 0.70) == before, "H hides"
+    assert editor.pixel(0.335, 0.70) == before, "H hides"
     editor.page.keyboard.up("h")
-    assert editor.pixel(0.31, 0.70) == red
+    assert editor.pixel(0.335, 0.70) == red
 
 
 def test_the_right_button_and_alt_take_away(editor: Editor, server: Server) -> None:

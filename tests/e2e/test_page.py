@@ -33,15 +33,17 @@ def test_objects_are_made_named_hidden_locked_and_deleted(editor: Editor, server
     editor.page.fill("input.name", "rock")
     editor.press("Enter")
     until(lambda: server.project()["objects"][1]["name"] == "rock")
-    tinted = editor.pixel(0.31, 0.70)
+    tinted = editor.pixel(0.335, 0.70)
     editor.page.click("[data-object='1'] [aria-label='Hide']")
     until(lambda: not server.project()["objects"][0]["visible"])
-    assert editor.pixel(0.31, 0.70) != tinted
+    assert editor.pixel(0.335, 0.70) != tinted
     editor.page.click("[data-object='2'] [aria-label^='Lock']")
     until(lambda: server.project()["objects"][1]["locked"])
     editor.press("2")
     editor.stroke(*ROCK)
     editor.toast("is locked")
+    editor.page.click("[data-object='2'] [aria-label='Unlock']")
+    until(lambda: not server.project()["objects"][1]["locked"])
     editor.page.hover("[data-object='2']")
     editor.page.click("[data-object='2'] [aria-label^='Delete']")
     until(lambda: len(server.project()["objects"]) == 1)
@@ -76,7 +78,7 @@ def test_overlays_zoom_and_before_after(editor: Editor, server: Server) -> None:
     editor.draw(*BODY)
     editor.press("g")
     editor.page.mouse.move(5, 5)
-    background, inside = (0.95, 0.05), (0.31, 0.70)
+    background, inside = (0.95, 0.05), (0.335, 0.70)
     plain = editor.pixel(*background)
     editor.press("v", "v")
     assert editor.page.get_attribute("[data-mode=matte]", "aria-checked") == "true"
@@ -87,7 +89,7 @@ def test_overlays_zoom_and_before_after(editor: Editor, server: Server) -> None:
     editor.press("v")
     assert editor.pixel(*background) == [0, 177, 64]
     editor.press("v")
-    assert editor.page.is_visible("#side-names")
+    assert editor.page.is_visible("#side-names span:first-child")
     editor.press("v")
     assert editor.pixel(*background) == plain
     editor.press("Shift+1")

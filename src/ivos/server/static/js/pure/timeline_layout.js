@@ -58,10 +58,10 @@ export function niceStep(least) {
 export function trustColour(trust) {
   if (trust === null || !Number.isFinite(trust)) return null;
   const stops = /** @type {[number, [number, number, number]][]} */ ([
-    [0.3, [255, 84, 89]],
-    [0.6, [246, 178, 60]],
-    [0.8, [139, 176, 92]],
-    [0.95, [62, 158, 142]],
+    [0.5, [255, 84, 89]],
+    [0.75, [246, 178, 60]],
+    [0.88, [139, 176, 92]],
+    [0.96, [62, 158, 142]],
   ]);
   if (trust <= stops[0][0]) return stops[0][1];
   for (let i = 1; i < stops.length; i += 1) {
@@ -69,6 +69,11 @@ export function trustColour(trust) {
     if (trust <= high) return mix(from, to, (trust - low) / (high - low));
   }
   return stops[stops.length - 1][1];
+}
+
+/** @param {number} trust in [0, 1] @returns {number} height of its bar, 0..1: differences near 1 show */
+export function trustHeight(trust) {
+  return 0.12 + 0.88 * trust ** 4;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The hint over the stage that says what to do next, for those who see the page for the first time. */
 
 import { picture } from "./drawings.js";
-import { $, h, refill } from "./dom.js";
+import { $, h, icon, refill } from "./dom.js";
 import { nextStep } from "./rounds_panel.js";
 
 /** @param {import("../state.js").AppStore} store */
@@ -12,11 +12,20 @@ export function coach(store) {
     const near = event.clientX > at.left - 24 && event.clientX < at.right + 24 && event.clientY > at.top - 24;
     box.classList.toggle("aside", near || event.buttons > 0);
   });
-  store.watch(["project", "sending", "round", "t", "study"], (s) => {
-    const hint = s.project && !s.round && !s.project.undecided && !s.study ? hintFor(s) : null;
-    box.hidden = !hint;
-    if (hint) refill(box, hint.title, () => [picture(hint.picture), h("div", {}, h("strong", {}, hint.title), h("p", {}, hint.text))]);
-  });
+  /** @type {Set<string>} titles of hints that were closed */
+  const closed = new Set();
+  const draw = () => {
+    const s = store.state;
+    const hint = s.project && !s.round && !s.playing && !s.project.undecided && !s.study ? hintFor(s) : null;
+    box.hidden = !hint || closed.has(hint.title);
+    if (!hint || box.hidden) return;
+    const close = () => (closed.add(hint.title), draw());
+    refill(box, hint.title, () => [
+      h("div", { class: "card" }, picture(hint.picture), h("div", {}, h("strong", {}, hint.title), h("p", {}, hint.text))),
+      h("button", { class: "icon small", "aria-label": "Close this hint", onclick: close }, icon("close")),
+    ]);
+  };
+  store.watch(["project", "sending", "round", "t", "study", "playing"], draw);
 }
 
 /** @param {import("../state.js").State} s @returns {{picture: "scribble" | "propagate" | "correct", title: string, text: string} | null} */

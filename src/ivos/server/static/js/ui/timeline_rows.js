@@ -6,7 +6,7 @@
  */
 
 import { colourOf, css } from "../pure/palette.js";
-import { columnsOf, frameLeft, frameMiddle, ticks, trustColour } from "../pure/timeline_layout.js";
+import { columnsOf, frameLeft, frameMiddle, ticks, trustColour, trustHeight } from "../pure/timeline_layout.js";
 
 export const LABELS = 92;
 export const RULER = 20;
@@ -79,7 +79,7 @@ export class TimelineRows {
       const colour = trustColour(value);
       const fresh = visited.has(Math.floor((i * frames) / columns));
       if (!colour && !fresh) return;
-      const tall = fresh ? 0.35 : 0.18 + 0.82 * /** @type {number} */ (value);
+      const tall = fresh ? 0.35 : trustHeight(/** @type {number} */ (value));
       const x = left + i * step;
       c.fillStyle = fresh ? "rgb(127 178 255 / 0.75)" : css(/** @type {any} */ (colour));
       c.fillRect(x, RULER + TRUST - (TRUST - 4) * tall, Math.max(1, step - (step > 4 ? 1 : 0)), (TRUST - 4) * tall);

@@ -85,6 +85,7 @@ export class Pen {
     else if (!object) toast("Make an object first: press N.");
     else if (object.locked) toast(`${object.name} is locked. Unlock it in the list of objects to draw on it.`);
     else if (study?.phase === "finished") toast("This study is finished. Thank you.");
+    else if (study?.phase === "find" && study.round > 0) toast("Choose the frame to correct first: press A.");
     else if (this.stage.shown !== t) return false;
     else return true;
     return false;

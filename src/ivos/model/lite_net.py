@@ -137,7 +137,8 @@ class TransferNet(nn.Module):
         source = torch.stack([F.normalize(self.key(features.s16), dim=1) for features, _ in annotated], dim=1)
         query = F.normalize(self.key(target.s16), dim=1) * self.log_scale[0].exp()
         values = torch.stack([object_features for _, object_features in annotated], dim=1)  # (K, N, C, h, w)
-        return carry(reading_matrix(source, query), values)
+        matrix = reading_matrix(source, query)
+        return carry(matrix[0] if len(matrix) == 1 else matrix, values)  # one matrix for all K objects of a frame
 
     def local_transfer(self, target: FeaturePyramid, previous: FeaturePyramid, probability: Tensor) -> Tensor:
         """The previous probability carried through the local window (eq. 4): (K, 1, h4, w4)."""

@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 import pytest
+import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from starlette.testclient import TestClient
@@ -12,7 +13,6 @@ from ivos.io.video_writer import write_video
 from ivos.server.app import create_app
 from ivos.server.settings import Settings
 
-schemathesis = pytest.importorskip("schemathesis")
 WAITS = "/api/projects/{project_id}/changes"
 """Answers after 25 seconds by design."""
 SENT = ("method", "url", "params", "json", "content")

@@ -29,6 +29,7 @@ FIRST_FRAME, NUM_FRAMES = 60, 132
 BODY = [(0.345, 0.140), (0.362, 0.250), (0.355, 0.450), (0.370, 0.650), (0.388, 0.830)]
 ARMS = [[(0.290, 0.265), (0.225, 0.215), (0.165, 0.165)], [(0.420, 0.110), (0.412, 0.170)]]
 EARS = [[(0.262, 0.132), (0.310, 0.145)]]
+FILM_EVERY = 0.025  # share of the round, so that the animation does not depend on the machine's speed
 ANIMATION_WIDTH = 880
 SECONDS_A_PICTURE = 0.22
 
@@ -122,6 +123,7 @@ class Hand:
         """Propagate; film it, and take one picture half-way."""
         self.page.keyboard.press("r")
         self.page.wait_for_selector("#rounds progress")
+        filmed = 0.0
         while (share := self.page.evaluate("document.querySelector('#rounds progress')?.value ?? 2")) < 2:
             done = round(share * NUM_FRAMES)
             ahead = FIRST_FRAME + done - 2
@@ -129,8 +131,10 @@ class Hand:
             if name and share > 0.4:
                 self.camera.shoot(name)
                 name = None
-            self.camera.roll()
-            time.sleep(0.5)
+            if share >= filmed + FILM_EVERY:
+                self.camera.roll()
+                filmed = share
+            time.sleep(0.2)
         self.page.wait_for_selector("#rounds .primary", timeout=WAIT)
 
 

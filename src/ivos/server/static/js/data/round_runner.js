@@ -1,6 +1,6 @@
 /** Running rounds: start, follow the stream, cancel, keep or discard. The round lives in the server; this only listens. */
 
-import { call, stream } from "./api.js";
+import { ApiError, call, stream } from "./api.js";
 
 export class RoundRunner {
   /** @param {import("./editing.js").Editing} editing */
@@ -29,17 +29,17 @@ export class RoundRunner {
   async attach() {
     if (this.live) return;
     this.live = true;
-    await this.follow(() => stream("GET", `${this.editing.path}/rounds/stream`, { signal: this.editing.closing.signal }));
+    await this.follow(() => stream("GET", `${this.editing.path}/rounds/stream`, { signal: this.editing.closing.signal }), true);
   }
 
-  /** @param {() => Promise<AsyncGenerator<any>>} open */
-  async follow(open) {
+  /** @param {() => Promise<AsyncGenerator<any>>} open @param {boolean} [attached] the round may have ended meanwhile */
+  async follow(open, attached = false) {
     const { store } = this.editing;
     store.set({ round: { done: 0, total: 0 }, visited: [] });
     try {
       for await (const line of await open()) this.take(line);
     } catch (error) {
-      this.editing.report(error);
+      if (!attached || !(error instanceof ApiError) || error.code !== "order") this.editing.report(error); // it had just ended
     }
     this.live = false;
     this.stopping = false;

@@ -227,7 +227,6 @@ class Session:
     def preview(self, t: int) -> LabelMask:
         """The label mask of frame t as its pending annotation will make it, else as in `mask`."""
         self._check_frame(t)
-        self._check_frame(t)
         return self._canvas.shown(self.history.state.shown(t))
 
     @property

@@ -23,7 +23,9 @@ app: setup  ## the page in your browser
 test: setup  ## the tests
 	$(BIN)/pytest
 
-e2e: setup  ## the tests that drive a real browser (needs chromium)
+e2e: setup  ## the page's modules in node, then the app in a real browser (apt-get installs both where they are missing)
+	bash scripts/browser.sh
+	node --test tests/js/*.test.mjs
 	$(BIN)/pytest tests/e2e -m e2e
 
 check: setup  ## lint, format, types, layers

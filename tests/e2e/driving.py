@@ -18,15 +18,25 @@ WAIT = 30_000  # milliseconds
 
 @dataclass
 class Server:
-    """`ivos app` with networks that need no weights, in a process of its own."""
+    """`ivos app` in a process of its own; with networks that need no weights unless another command is given."""
 
     home: Path
     arguments: list[str] = field(default_factory=list)
+    command: list[str] = field(default_factory=list)
     url: str = ""
     process: subprocess.Popen[str] | None = None
 
+    @property
+    def pace_file(self) -> Path:
+        return self.home.with_name(f"{self.home.name}.pace")
+
+    def pace(self, seconds: float) -> None:
+        """How long T-Net takes for a frame from now on."""
+        self.pace_file.write_text(str(seconds))
+
     def start(self) -> None:
-        command = [sys.executable, str(Path(__file__).with_name("serve.py")), "--home", str(self.home), *self.arguments]
+        serve = [sys.executable, str(Path(__file__).with_name("serve.py")), "--home", str(self.home)]
+        command = self.command or [*serve, "--pace", str(self.pace_file), *self.arguments]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         said = []
@@ -71,8 +81,8 @@ def area(runs: list[int], label: int) -> int:
 class Editor:
     """The page as a person uses it. Positions are fractions of the frame."""
 
-    def __init__(self, page: Any) -> None:
-        self.page = page
+    def __init__(self, page: Any, server: Server) -> None:
+        self.page, self.server = page, server
 
     def true(self, expression: str) -> None:
         """Wait until JavaScript says so (Playwright's own way needs `eval`, which the page's policy forbids)."""
@@ -138,11 +148,21 @@ class Editor:
         })))"""
         return self.page.evaluate(script, list(at))
 
-    def start_round(self) -> None:
+    def round(self, key: str = "r") -> None:
+        """A whole round."""
+        before = len(self.server.project()["rounds"])
+        self.press(key)
+        until(lambda: len(self.server.project()["rounds"]) == before + 1, 4 * WAIT / 1000)
+        self.finish_round()
+
+    def start_round(self, seconds_per_frame: float = 0.05) -> None:
+        """A round slow enough to be met at work."""
+        self.server.pace(seconds_per_frame)
         self.press("r")
         self.page.wait_for_selector("#rounds progress", timeout=WAIT)
 
     def finish_round(self) -> None:
+        self.server.pace(0)
         self.page.wait_for_selector("#rounds .primary", timeout=4 * WAIT)
         self.saved()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,14 +14,14 @@ from torch.nn import functional as F
 from ivos.model.config import PRESETS, ModelConfig
 from ivos.model.networks import AnnotationResult, FeaturePyramid
 
-REACH = 30  # cells of 4 pixels round a stroke that can belong to the object
+REACH = 1 / 7  # of the frame's width: how far from a stroke its object can be
 
 
 @dataclass
 class ColourNetworks:
     """A-Net: pixels near a stroke and of its colour. T-Net: the previous mask where the picture stayed the same."""
 
-    seconds_per_frame: float = 0.03
+    pace: Path | None = None
     config: ModelConfig = PRESETS["lite"]
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
@@ -54,15 +55,17 @@ class ColourNetworks:
         previous: FeaturePyramid,
         previous_probability: Tensor,
     ) -> Tensor:
-        time.sleep(self.seconds_per_frame)
+        if self.pace is not None and self.pace.exists():
+            time.sleep(float(self.pace.read_text()))
         change = (previous.s4 - target.s4).abs().sum(1, keepdim=True)
         grown = F.avg_pool2d(previous_probability, 3, stride=1, padding=1)
         return 9 * (grown - 0.5) - 2 * change
 
 
 def _spread(strokes: Tensor) -> Tensor:
-    """1 on the strokes, falling to 0 at REACH cells."""
-    for size in (REACH // 2 | 1, REACH // 2 | 1):
+    """1 on the strokes, falling to 0 at REACH."""
+    size = round(REACH * strokes.shape[-1] / 2) | 1
+    for _ in range(2):
         wide = F.max_pool2d(F.max_pool2d(strokes, (size, 1), 1, (size // 2, 0)), (1, size), 1, (0, size // 2))
         strokes = wide * 0.5 + strokes * 0.5
     return F.avg_pool2d(strokes, 7, stride=1, padding=3)

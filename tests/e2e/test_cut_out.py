@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from driving import Editor, Server, area, until
 
 BODY = [(0.30, 0.75), (0.33, 0.62), (0.36, 0.70)]
 SKY = [(0.86, 0.18), (0.95, 0.22)]
+BOLD, STANDING = 60, [(0.345, 0.14), (0.362, 0.25), (0.355, 0.45), (0.37, 0.65), (0.388, 0.83)]
 
 
-def test_a_stranger_cuts_out_the_rabbit_within_a_minute(server: Server, open_page: Any) -> None:
+def test_a_stranger_cuts_out_the_rabbit_within_a_minute(real_clip_server: Server, open_page: Any) -> None:
+    server = real_clip_server
     began = time.monotonic()
-    editor = open_page(server.url)
+    editor = open_page(server)
     editor.open_demo()
     plain = editor.pixel(*BODY[1])
     assert "Draw a line" in editor.page.inner_text("#coach")
@@ -21,15 +25,38 @@ def test_a_stranger_cuts_out_the_rabbit_within_a_minute(server: Server, open_pag
     assert area(server.mask(0), 1) > 500
     assert editor.pixel(0.335, 0.70) != plain
     assert "Press R" in editor.page.inner_text("#coach")
-    editor.start_round()
-    editor.finish_round()
+    editor.round()
     project = server.project()
+    assert project["clip"]["num_frames"] == 132
     assert None not in project["revisions"]
     assert None not in project["trust"]
     editor.press("w")
     assert editor.frame() == project["worst"]["frame"]
     assert project["worst"]["reason"] in editor.page.inner_text("#badge")
     assert time.monotonic() - began < 60
+
+
+def test_the_bundled_networks_answer_in_the_page(tmp_path: Path, open_page: Any) -> None:
+    home = tmp_path / "projects"
+    command = [sys.executable, "-u", "-m", "ivos", "app", "--projects", str(home), "--port", "0", "--no-browser"]
+    server = Server(home, command=command)
+    server.start()
+    try:
+        editor = open_page(server)
+        editor.open_demo()
+        editor.go(BOLD)
+        editor.draw(*STANDING)
+        assert 0.02 < area(server.mask(BOLD), 1) / (854 * 480) < 0.5
+        editor.press("r")
+        until(lambda: (server.project()["running"] or {}).get("done", 0) >= 4)
+        editor.press("Escape")
+        editor.page.click("text=Keep them")
+        editor.page.wait_for_selector("#undecided", state="hidden")
+        project = server.project()
+        assert project["rounds"][0]["partial"]
+        assert sum(value is not None for value in project["trust"]) >= 4
+    finally:
+        server.kill()
 
 
 def test_the_mask_appears_after_the_stroke_without_pressing_anything(editor: Editor, server: Server) -> None:
@@ -94,25 +121,29 @@ def test_a_stroke_can_be_picked_and_deleted(editor: Editor, server: Server) -> N
 
 
 def test_masks_stream_in_while_the_user_scrubs_and_plays(editor: Editor, server: Server) -> None:
+    editor.go(3)
+    plain = editor.pixel(0.335, 0.70)
+    editor.go(0)
     editor.draw(*BODY)
-    editor.start_round()
-    editor.true("document.querySelector('#rounds progress').value > 0.08")
-    editor.go(4)
+    editor.start_round(0.15)
+    until(lambda: (server.project()["running"] or {})["done"] >= 4)
+    editor.go(3)
     assert server.project()["running"] is not None
-    plain = editor.pixel(0.05, 0.05)
+    until(lambda: editor.pixel(0.335, 0.70)[0] > plain[0] + 20)  # the mask is shown before the round is over
     editor.press(" ")
-    until(lambda: editor.frame() > 8)
+    until(lambda: editor.frame() > 6)
     assert server.project()["running"] is not None, "playback works during the round"
     editor.press(" ")
-    assert "frames/s" in editor.page.inner_text("#rounds")
-    assert plain
+    said = editor.page.inner_text("#rounds")
+    assert "frames/s" in said
+    assert "left" in said
     editor.finish_round()
 
 
 def test_cancel_asks_and_throws_away(editor: Editor, server: Server) -> None:
     editor.draw(*BODY)
     before = server.project()
-    editor.start_round()
+    editor.start_round(0.1)
     editor.true("document.querySelector('#rounds progress').value > 0.1")
     editor.press("Escape")
     editor.page.wait_for_selector("#undecided:visible")
@@ -127,22 +158,21 @@ def test_cancel_asks_and_throws_away(editor: Editor, server: Server) -> None:
 def test_cancel_and_keep_is_one_step_of_undo(editor: Editor, server: Server) -> None:
     editor.draw(*BODY)
     before = server.project()
-    editor.start_round()
+    editor.start_round(0.1)
     editor.true("document.querySelector('#rounds progress').value > 0.1")
     editor.press("Escape")
     editor.page.click("text=Keep them")
     editor.page.wait_for_selector("#undecided", state="hidden")
     kept = server.project()
     assert kept["rounds"][-1]["partial"]
-    assert 1 < sum(r is not None for r in kept["revisions"]) < 132
+    assert 1 < sum(r is not None for r in kept["revisions"]) < 36
     editor.press("Control+z")
     until(lambda: server.project()["revisions"] == before["revisions"])
 
 
 def test_undo_and_redo_go_through_strokes_and_rounds_also_after_reload(editor: Editor, server: Server) -> None:
     editor.draw(*BODY)
-    editor.start_round()
-    editor.finish_round()
+    editor.round()
     editor.draw(*SKY)
     whole = server.project()
     editor.page.reload()
@@ -158,57 +188,57 @@ def test_undo_and_redo_go_through_strokes_and_rounds_also_after_reload(editor: E
 
 
 def test_one_way_rounds_keep_within_the_marks(editor: Editor, server: Server) -> None:
-    editor.go(40)
+    editor.go(20)
     editor.draw(*BODY)
-    editor.go(60)
-    editor.press("o")
     editor.go(30)
+    editor.press("o")
+    editor.go(10)
     editor.press("i")
-    editor.press("f")
-    editor.page.wait_for_selector("#rounds progress")
-    editor.finish_round()
+    editor.round("f")
     has = [t for t, revision in enumerate(server.project()["revisions"]) if revision is not None]
-    assert has == list(range(40, 61))
-    editor.press("b")
-    editor.page.wait_for_selector("#rounds progress")
-    editor.finish_round()
+    assert has == list(range(20, 31))
+    editor.round("b")
     has = [t for t, revision in enumerate(server.project()["revisions"]) if revision is not None]
-    assert has == list(range(30, 61))
+    assert has == list(range(10, 31))
 
 
 def test_annotated_frames_never_change(editor: Editor, server: Server) -> None:
     editor.draw(*BODY)
-    editor.go(60)
+    editor.go(16)
     editor.draw((0.45, 0.40), (0.45, 0.60))
-    masks = [server.mask(0), server.mask(60)]
-    editor.start_round()
-    editor.finish_round()
-    editor.go(100)
+    masks = [server.mask(0), server.mask(16)]
+    editor.round()
+    editor.go(28)
     editor.draw((0.45, 0.40), (0.45, 0.60))
-    editor.start_round()
-    editor.finish_round()
-    assert [server.mask(0), server.mask(60)] == masks
+    editor.round()
+    assert [server.mask(0), server.mask(16)] == masks
 
 
 def test_a_killed_server_loses_nothing_that_was_drawn(own_server: Server, open_page: Any) -> None:
     server = own_server
-    editor = open_page(server.url)
+    editor = open_page(server)
     editor.open_demo()
     editor.draw(*BODY)
-    editor.start_round()
+    editor.start_round(0.2)
     editor.true("document.querySelector('#rounds progress').value > 0.1")
     server.kill()
+    server.pace(0)
     editor.toast("The server does not answer")
     editor.page.close()
     server.start()
-    again = open_page(server.url)
+    again = open_page(server)
     again.page.click(".recent button")
     again.ready()
     assert again.strokes() == 1
-    if again.page.locator("#undecided:visible").count():
-        again.page.click("text=Throw away")
-        again.page.wait_for_selector("#undecided", state="hidden")
-    assert area(server.mask(0), 1) > 500
-    again.start_round()
-    again.finish_round()
+    assert "The round was interrupted after" in again.page.inner_text("#undecided")
+    again.page.click("text=Keep them")
+    until(lambda: len(server.project()["rounds"]) == 1)
+    kept = server.project()
+    assert kept["rounds"][0]["partial"]
+    assert 4 <= sum(revision is not None for revision in kept["revisions"]) < 36
+    assert area(server.mask(0), 1) > 70
+    again.round()
     assert None not in server.project()["revisions"]
+    again.press("Control+z", "Control+z")
+    until(lambda: server.project()["rounds"] == [])
+    assert area(server.mask(0), 1) > 70

@@ -15,6 +15,7 @@ from PIL import Image
 
 BODY = [(0.30, 0.75), (0.33, 0.62), (0.36, 0.70)]
 ROCK = [(0.60, 0.42), (0.70, 0.45)]
+SIZE = (180, 320)
 
 
 def pixels(runs: list[int], height: int, width: int) -> np.ndarray:
@@ -53,25 +54,23 @@ def test_objects_are_made_named_hidden_locked_and_deleted(editor: Editor, server
 
 def test_brush_and_eraser_change_pixels_and_later_rounds_keep_them(editor: Editor, server: Server) -> None:
     editor.draw(*BODY)
-    editor.start_round()
-    editor.finish_round()
-    editor.go(50)
-    before = area(server.mask(50), 1)
+    editor.round()
+    editor.go(14)
+    before = area(server.mask(14), 1)
     editor.press("Shift+B", "]", "]", "]")
-    editor.stroke((0.80, 0.80), (0.90, 0.80))
+    editor.stroke((0.80, 0.80), (0.95, 0.80))
     editor.saved()
-    until(lambda: server.project()["painted"] == [50])
-    painted = server.mask(50)
-    assert area(painted, 1) > before + 500
+    until(lambda: server.project()["painted"] == [14])
+    painted = server.mask(14)
+    assert area(painted, 1) > before + 50
     editor.press("e")
     editor.stroke((0.80, 0.80), (0.84, 0.80))
     editor.saved()
-    until(lambda: area(server.mask(50), 1) < area(painted, 1))
-    repaired = server.mask(50)
-    editor.start_round()
-    editor.finish_round()
-    assert server.mask(50) == repaired
-    assert pixels(server.mask(49), 480, 854)[384, 742] == 1, "the brushwork spreads to its neighbour"
+    until(lambda: area(server.mask(14), 1) < area(painted, 1))
+    repaired = server.mask(14)
+    editor.round()
+    assert server.mask(14) == repaired
+    assert pixels(server.mask(13), *SIZE)[144, 297] == 1, "the brushwork spreads to its neighbour"
 
 
 def test_overlays_zoom_and_before_after(editor: Editor, server: Server) -> None:
@@ -99,9 +98,8 @@ def test_overlays_zoom_and_before_after(editor: Editor, server: Server) -> None:
     until(lambda: int(editor.page.inner_text("#zoom").split()[0]) > 150)
     editor.press("0")
     assert editor.pixel(*background) == plain
-    editor.start_round()
-    editor.finish_round()
-    editor.go(30)
+    editor.round()
+    editor.go(12)
     tinted = editor.pixel(*inside)
     editor.page.keyboard.down("c")
     assert editor.page.inner_text("#badge") == "Before the last round"
@@ -123,17 +121,16 @@ def export(editor: Editor, fmt: str) -> bytes:
 
 def test_export_and_read_the_files_back(editor: Editor, server: Server) -> None:
     editor.draw(*BODY)
-    editor.start_round()
-    editor.finish_round()
+    editor.round()
     with zipfile.ZipFile(io.BytesIO(export(editor, "palette"))) as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".png"))
-        assert len(names) == 132
-        image = Image.open(io.BytesIO(archive.read(names[57])))
+        assert len(names) == 36
+        image = Image.open(io.BytesIO(archive.read(names[17])))
         assert image.mode == "P"
-        assert np.array_equal(np.asarray(image), pixels(server.mask(57), 480, 854))
+        assert np.array_equal(np.asarray(image), pixels(server.mask(17), *SIZE))
     scribbles = json.loads(export(editor, "scribbles"))
     assert scribbles["sequence"]
-    assert len(scribbles["scribbles"]) == 132
+    assert len(scribbles["scribbles"]) == 36
     assert b"ftyp" in export(editor, "overlay")[:16]
     assert server.project()["export_choice"]["format"] == "overlay"
     editor.page.reload()
@@ -142,17 +139,18 @@ def test_export_and_read_the_files_back(editor: Editor, server: Server) -> None:
     assert editor.page.is_checked("input[value=overlay]"), "the last choice is remembered"
 
 
-def test_upload_says_what_a_clip_needs_and_refuses_other_files(server: Server, open_page: Any, tmp_path: Path) -> None:
-    editor = open_page(server.url)
+def test_upload_says_what_a_clip_needs_and_refuses_other_files(
+    server: Server, open_page: Any, clip: Path, tmp_path: Path
+) -> None:
+    editor = open_page(server)
     text = tmp_path / "notes.mp4"
     text.write_text("no video")
     editor.page.set_input_files("#drop input", str(text))
     editor.page.wait_for_selector(".toast.error")
-    clip = Path(__file__).parents[2] / "src" / "ivos" / "data" / "bunny.mp4"
     editor.page.set_input_files("#drop input", str(clip))
     editor.page.wait_for_selector("#needs[open]")
     said = editor.page.inner_text("#needs")
-    for fact in ("854 × 480", "132 frames", "Memory", "A round on this machine"):
+    for fact in ("320 × 180", "36 frames", "Memory", "A round on this machine"):
         assert fact in said
     editor.page.click("#needs .primary")
     editor.ready()
@@ -160,7 +158,7 @@ def test_upload_says_what_a_clip_needs_and_refuses_other_files(server: Server, o
 
 
 def test_two_tabs_show_the_same_and_do_not_overwrite_each_other(editor: Editor, server: Server, open_page: Any) -> None:
-    other = open_page(editor.page.url)
+    other = open_page(server, editor.page.url)
     other.ready()
     editor.page.bring_to_front()
     editor.draw(*BODY)
@@ -169,7 +167,7 @@ def test_two_tabs_show_the_same_and_do_not_overwrite_each_other(editor: Editor, 
     other.draw(*ROCK)
     editor.page.bring_to_front()
     editor.true("document.querySelectorAll('#strokes .stroke .choose').length === 2")
-    editor.start_round()
+    editor.start_round(0.2)
     other.page.bring_to_front()
     other.page.wait_for_selector("#rounds progress")
     other.finish_round()
@@ -213,7 +211,7 @@ CONTRAST = """() => {
 
 
 def test_text_has_contrast_and_everything_fits_1280_by_720(server: Server, open_page: Any) -> None:
-    editor = open_page(server.url)
+    editor = open_page(server)
     editor.page.wait_for_selector("#demo")
     assert editor.page.evaluate(CONTRAST) == []
     editor.open_demo()

@@ -58,7 +58,7 @@ def scribble(editor: Editor) -> None:
 
 
 def test_a_person_goes_through_the_study(study: Server, open_page: Any) -> None:
-    editor = open_page(study.url)
+    editor = open_page(study)
     editor.ready()
     for number in (1, 2):
         editor.page.wait_for_selector(f"#study :text('{number} of 2')")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
+from scipy.ndimage import distance_transform_edt
 from tests.server.conftest import clip_pixels
 
 from ivos.io.masks import davis_palette
@@ -69,6 +70,68 @@ def test_binary_pngs_of_one_object_in_a_range(done):
     assert choice == {"format": "binary", "object_ids": [2], "first": 3, "last": 4}
 
 
+@pytest.fixture
+def three(done):
+    """Three objects; they are at different places in all frames."""
+    done.post("/objects", name="bird")
+    done.stroke(2, object_id=3, path=[[0.1, 0.1], [0.2, 0.1]])
+    done.round()
+    assert all({1, 2, 3} <= set(np.unique(done.mask(t)).tolist()) for t in (3, 4, 5))
+    return done
+
+
+def part_of(done, ids, t):
+    mask = done.mask(t)
+    return np.where(np.isin(mask, ids), mask, 0)
+
+
+@pytest.mark.parametrize("ids", [[2], [1, 3], [3, 1, 3]])
+def test_any_objects_in_a_range_as_pngs_and_coco(three, ids):
+    chosen = sorted(set(ids))
+    with zipfile.ZipFile(io.BytesIO(export(three, format="palette", object_ids=ids, first=3, last=5))) as archive:
+        assert archive.namelist() == [f"{t:05d}.png" for t in (3, 4, 5)]
+        for t in (3, 4, 5):
+            mask = np.array(Image.open(io.BytesIO(archive.read(f"{t:05d}.png"))))
+            np.testing.assert_array_equal(mask, part_of(three, ids, t))
+    with zipfile.ZipFile(io.BytesIO(export(three, format="binary", object_ids=ids, first=5))) as archive:
+        assert archive.namelist() == [f"{k:03d}/{t:05d}.png" for t in (5, 6, 7) for k in chosen]
+    content = json.loads(export(three, format="coco", object_ids=ids, first=3, last=5))
+    assert [each["id"] for each in content["categories"]] == chosen
+    assert len(content["images"]) == 3
+    assert {each["category_id"] for each in content["annotations"]} == set(chosen)
+    three.open(three.project["id"])
+    assert three.project["export_choice"]["object_ids"] == ids
+
+
+@pytest.mark.parametrize("name", ["overlay", "green", "prores", "webm"])
+def test_any_objects_in_a_range_as_videos(three, name):
+    content = export(three, format=name, object_ids=[1, 3], first=3, last=5)
+    frames = frames_of(content, "rgba" if name in ("prores", "webm") else "rgb24")
+    assert len(frames) == 3
+    for frame, t in zip(frames, (3, 4, 5), strict=True):
+        mask, pixels = three.mask(t), clip_pixels()[t].astype(int)
+        left_out = mask == 2
+        if name in ("prores", "webm"):
+            assert np.median(frame[left_out][:, 3]) < 20
+            assert np.median(frame[mask == 3][:, 3]) > 127
+        elif name == "green":
+            assert np.abs(np.median(frame[left_out], axis=0) - exporting.GREEN).max() < 12
+        else:
+            plain, tinted = (np.abs(frame[part].astype(int) - pixels[part]).mean() for part in (left_out, mask == 1))
+            assert plain < tinted / 2
+
+
+def test_the_overlay_has_the_colours_of_the_page(done):
+    done.post("/objects", name="bird")  # it makes a change, so that the object's own colour is the newest
+    answer = done.client.patch(f"{done.base}/objects/1", json={"seq": done.project["seq"], "colour": "#00ffff"})
+    done.project = done.ok(answer)["project"]
+    frame = frames_of(export(done, format="overlay"), "rgb24")[4].astype(int)
+    inside = done.mask(4) == 1
+    inside &= np.roll(inside, 3, 0) & np.roll(inside, -3, 0) & np.roll(inside, 3, 1) & np.roll(inside, -3, 1)
+    expected = (clip_pixels()[4][inside].astype(int) + np.array([0, 255, 255])) / 2
+    assert np.abs(frame[inside] - expected).mean() < 20
+
+
 @pytest.mark.parametrize("name", ["overlay", "green"])
 def test_videos(done, name):
     frames = frames_of(export(done, format=name), "rgb24")
@@ -90,6 +153,9 @@ def test_videos_with_alpha(done, name, codec, pixels):
     for t in (0, 4):
         alpha, mask = frames[t][..., 3], done.mask(t) > 0
         assert ((alpha > 127) == mask).mean() > 0.97
+        between = (alpha > 40) & (alpha < 215)
+        assert between.any(), "the outline is soft"
+        assert not (between & (distance_transform_edt(mask) + distance_transform_edt(~mask) > 6)).any()
     if name == "prores":
         inside = done.mask(4) > 0
         assert np.abs(frames[4][inside][:, :3].astype(int) - clip_pixels()[4][inside]).mean() < 20

@@ -23,13 +23,16 @@ _LABEL_HEIGHT = 18
 _GAP = 6
 
 
-def overlay(frame: Pixels, mask: LabelMask, *, alpha: float = TINT_ALPHA) -> Pixels:
+def overlay(
+    frame: Pixels, mask: LabelMask, *, alpha: float = TINT_ALPHA, palette: NDArray[np.uint8] | None = None
+) -> Pixels:
     """The frame with every object tinted in its palette colour and outlined in white, (H, W, 3) uint8 RGB.
 
     Args:
         frame: (H, W, 3) uint8 RGB.
         mask: (H, W) uint8; 0 and 255 (void) stay as they are.
         alpha: Share of the colour inside an object, in [0, 1].
+        palette: The colour of each label, (256, 3) RGB; None: the DAVIS palette.
 
     Raises:
         InputError: Frame and mask differ in size.
@@ -40,7 +43,7 @@ def overlay(frame: Pixels, mask: LabelMask, *, alpha: float = TINT_ALPHA) -> Pix
     if not inside.any():
         return frame.copy()
     picture = frame.copy()
-    colours = davis_palette()[mask[inside]].astype(np.float32)
+    colours = (davis_palette() if palette is None else palette)[mask[inside]].astype(np.float32)
     picture[inside] = np.rint((1 - alpha) * frame[inside] + alpha * colours).astype(np.uint8)
     picture[contour(np.where(mask == VOID, BACKGROUND, mask).astype(np.uint8))] = _CONTOUR_RGB
     return picture

@@ -22,11 +22,11 @@ from ivos.io.masks import davis_palette
 from ivos.io.overlay import overlay
 from ivos.io.scribble_files import ScribbleFile, write_scribbles
 from ivos.io.video_writer import write_video
-from ivos.server.document import Document
+from ivos.server.document import Document, Look
 from ivos.server.schemas import ExportRequest
 from ivos.server.steps import Step
 from ivos.server.viewer import Viewer, scribble
-from ivos.types import BACKGROUND, Annotation, LabelMask, Pixels, Scribble
+from ivos.types import Annotation, LabelMask, Pixels, Scribble
 
 SUFFIXES = MappingProxyType(
     {
@@ -52,7 +52,7 @@ class Source:
         viewer: Its masks.
         document: Its history; only names of masks are looked up in it.
         step: The state that is exported.
-        names: The objects' names.
+        looks: The objects' names and colours.
         request: What the user asked for.
     """
 
@@ -60,7 +60,7 @@ class Source:
     viewer: Viewer
     document: Document
     step: Step
-    names: dict[int, str]
+    looks: dict[int, Look]
     request: ExportRequest
 
     def __post_init__(self) -> None:
@@ -92,10 +92,22 @@ class Source:
         stem = re.sub(r"[^A-Za-z0-9_-]+", "-", self.name).strip("-")[:60] or "clip"
         return stem + SUFFIXES[self.request.format]
 
+    @property
+    def palette(self) -> NDArray[np.uint8]:
+        """The DAVIS palette (256, 3) with the colours that the user gave to objects."""
+        colours = davis_palette().copy()
+        for k in self.objects:
+            colours[k] = list(bytes.fromhex(self.looks[k].colour[1:]))
+        return colours
+
     def mask(self, t: int) -> LabelMask:
         """The label mask of frame t, other objects left out."""
         mask = self.viewer.shown(self.document, self.step, t)
         return mask if self.objects == self.step.objects else np.where(np.isin(mask, self.objects), mask, 0)
+
+    def alpha(self, t: int) -> NDArray[np.uint8]:
+        """The alpha channel of frame t, other objects left out."""
+        return self.viewer.alpha(self.document, self.step, t, self.objects)
 
 
 class Counted:
@@ -136,14 +148,17 @@ def write_export(path: Path, source: Source, frames: Counted) -> None:
         case "palette" | "binary":
             _write_pngs(path, source, frames)
         case "overlay":
-            write_video(path, (overlay(viewer.frames[t], source.mask(t)) for t in frames), fps=fps)
+            colours = source.palette
+            write_video(path, (overlay(viewer.frames[t], source.mask(t), palette=colours) for t in frames), fps=fps)
         case "green":
-            write_video(path, (_on_green(viewer.frames[t], source.mask(t)) for t in frames), fps=fps)
+            write_video(path, (_on_green(viewer.frames[t], source.alpha(t)) for t in frames), fps=fps)
         case "prores" | "webm":
             kind: AlphaFormat = "prores" if source.request.format == "prores" else "webm"
-            write_alpha_video(path, (_cut_out(viewer.frames[t], source.mask(t)) for t in frames), fps=fps, format=kind)
+            write_alpha_video(
+                path, (np.dstack([viewer.frames[t], source.alpha(t)]) for t in frames), fps=fps, format=kind
+            )
         case "coco":
-            names = {k: source.names[k] for k in source.objects}
+            names = {k: source.looks[k].name for k in source.objects}
             write_coco(path, ((t, source.mask(t)) for t in frames), names)
         case "scribbles":
             chosen = set(frames)
@@ -170,13 +185,10 @@ def _png(pixels: LabelMask, *, palette: bool = False) -> bytes:
     return content.getvalue()
 
 
-def _on_green(frame: Pixels, mask: LabelMask) -> Pixels:
-    return np.where((mask != BACKGROUND)[..., None], frame, np.array(GREEN, np.uint8))
-
-
-def _cut_out(frame: Pixels, mask: LabelMask) -> NDArray[np.uint8]:
-    alpha = np.where(mask != BACKGROUND, np.uint8(255), np.uint8(0))
-    return np.dstack([frame, alpha])
+def _on_green(frame: Pixels, alpha: NDArray[np.uint8]) -> Pixels:
+    share = alpha[..., None].astype(np.float32) / 255
+    mixed: Pixels = np.rint(share * frame + (1 - share) * np.array(GREEN, np.float32)).astype(np.uint8)
+    return mixed
 
 
 def _annotations(source: Source, frames: set[int]) -> tuple[Annotation, ...]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ivos.core.geometry import working_size
 from ivos.engine.brushwork import scratched
@@ -16,6 +17,7 @@ from ivos.engine.segmenter import ClipSegmenter
 from ivos.engine.state import FrameResult, PendingFrame, State
 from ivos.server.brain import CACHE_BYTES, Brain
 from ivos.server.document import Document
+from ivos.server.matte import margin, soft_alpha
 from ivos.server.problems import missing
 from ivos.server.round_files import RoundFile
 from ivos.server.runs import from_runs
@@ -113,9 +115,27 @@ class Viewer:
 
     def shown(self, document: Document, step: Step, t: int) -> LabelMask:
         """The label mask of frame t as a step shows it; empty where there is none."""
-        waits = t in step.waiting
-        result = self.pending(document, step, t).result if waits else self.result(step.results[t], t)
+        result = self.shown_result(document, step, t)
         return np.zeros(self.frames.size, np.uint8) if result is None else self.canvas.shown(result, step.removed)
+
+    def shown_result(self, document: Document, step: Step, t: int) -> FrameResult | None:
+        """The result behind the mask of frame t: A-Net's answer where the frame waits, else its last round's."""
+        return self.pending(document, step, t).result if t in step.waiting else self.result(step.results[t], t)
+
+    def alpha(self, document: Document, step: Step, t: int, objects: Sequence[int]) -> NDArray[np.uint8]:
+        """The alpha channel of some objects in frame t, shape of the frame: 128 to 255 inside their masks, soft at
+        the outline."""
+        result = self.shown_result(document, step, t)
+        if result is None:
+            return np.zeros(self.frames.size, np.uint8)
+        inside = np.isin(self.canvas.shown(result, step.removed), objects)
+        ids = [k for k in result.objects if k not in step.removed]
+        chosen = np.isin(ids, objects)
+        if not chosen.any():  # painted by hand, or not there at all
+            return np.where(inside, np.uint8(255), np.uint8(0))
+        threshold = self._brain.networks.config.fusion_threshold
+        margins = margin(self.canvas.probability(result.rows(ids)), chosen, threshold)
+        return soft_alpha(inside, margins, result.brushwork)
 
     def brushwork(self, step: Step, t: int) -> LabelMask | None:
         """What was painted on frame t and not scratched off by later strokes; None if nothing was."""

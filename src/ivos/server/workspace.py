@@ -186,8 +186,8 @@ class Workspace:
             if self.running is not None:
                 raise busy()
             step, looks = self.document.present, self.document.looks
-            names = {k: looks[k].name for k in step.objects}
-            source = Source(self.manifest.name, self.viewer, self.document, step, names, choice)
+            own = {k: looks[k] for k in step.objects}
+            source = Source(self.manifest.name, self.viewer, self.document, step, own, choice)
             job = self.exports.start(self.id, source)
             self.export_choice = choice
             folder_files.write_view(self.folder, self.view, self.export_choice)
@@ -246,11 +246,11 @@ class Workspace:
 
     def _round_ended(self, outcome: str, run: RunningRound) -> None:
         with self._lock:
+            self.running = None  # whatever becomes of the journal, the project must not stay busy
             if outcome == "done":
                 self._append({"op": "finish", "seconds": round(run.seconds, 3)})
             else:
                 self._append({"op": "cancel" if run.done else "discard"})
-            self.running = None
 
     def _answer(self, frame: int) -> None:
         """Have A-Net's answer for a frame; the stroke is safe already if that fails."""

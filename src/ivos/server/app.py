@@ -87,7 +87,7 @@ def create_app(settings: Settings, networks: Networks | None = None) -> Guard:
     def page() -> FileResponse:
         return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
-    return Guard(app, settings.token, settings.host, settings.port)
+    return Guard(app, settings.token, settings.host, settings.port, here.stopping)
 
 
 async def _let_go(here: Services) -> None:

@@ -122,10 +122,12 @@ def view(space: WorkspaceHere, request: ViewRequest) -> None:
 
 
 @router.get("/changes")
-async def changes(space: WorkspaceHere, since: Seq) -> ChangesAnswer:
+async def changes(space: WorkspaceHere, here: ServicesHere, since: Seq) -> ChangesAnswer:
     """Waits for news: another state than `since`, or a round that starts or ends."""
     was = space.running is not None
     until = time.monotonic() + LONG_POLL_SECONDS
     while time.monotonic() < until and space.seq == since and (space.running is not None) == was:
+        if here.stopping.is_set():
+            break
         await asyncio.sleep(POLL_SECONDS)
     return ChangesAnswer(seq=space.seq, running=space.running is not None)

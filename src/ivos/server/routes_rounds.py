@@ -13,7 +13,7 @@ from ivos.server.answer_schemas import Cancelled, ChangeAnswer
 from ivos.server.answers import project_answer
 from ivos.server.running import RunningRound
 from ivos.server.schemas import Change, RoundRequest
-from ivos.server.services import ERRORS, ServicesHere, WorkspaceHere, change
+from ivos.server.services import ERRORS, Services, ServicesHere, WorkspaceHere, change
 from ivos.server.workspace import Workspace
 
 NDJSON = "application/x-ndjson"
@@ -30,13 +30,13 @@ def begin(space: WorkspaceHere, here: ServicesHere, request: RoundRequest) -> St
         run = here.study.operate(space.id, lambda: space.begin_round(request))
     else:
         run = space.begin_round(request)
-    return _stream(space, run)
+    return _stream(here, space, run)
 
 
 @router.get("/stream", response_class=StreamingResponse, responses=STREAM)
-def follow(space: WorkspaceHere) -> StreamingResponse:
+def follow(space: WorkspaceHere, here: ServicesHere) -> StreamingResponse:
     """The stream of the round at work, from its first frame."""
-    return _stream(space, space.current_round())
+    return _stream(here, space, space.current_round())
 
 
 @router.post("/cancel")
@@ -60,10 +60,12 @@ def discard(space: WorkspaceHere, request: Change) -> ChangeAnswer:
     return change(space, lambda: space.discard_round(request.seq))
 
 
-def _stream(space: Workspace, run: RunningRound) -> StreamingResponse:
+def _stream(here: Services, space: Workspace, run: RunningRound) -> StreamingResponse:
     async def lines() -> AsyncIterator[bytes]:
-        async for piece in run.stream():
+        async for piece in run.stream(here.stopping):
             yield piece
+        if not run.over.is_set():  # the server ends; the page sees that the stream broke off
+            return
         answer = await run_in_threadpool(project_answer, space)
         yield run.last_line(answer.model_dump())
 

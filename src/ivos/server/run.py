@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 
 import uvicorn
@@ -68,17 +69,21 @@ def serve(
         lifespan="on",
         ws="none",
     )
-    _Announcing(config, started).run(sockets=[opened])
+    _Server(config, started, application.stopping).run(sockets=[opened])
 
 
-class _Announcing(uvicorn.Server):
-    """Says when it has started."""
+class _Server(uvicorn.Server):
+    """Says when it has started, and tells waiting answers when it is to end."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None], stopping: threading.Event) -> None:
         super().__init__(config)
-        self._say = started
+        self._say, self._stopping = started, stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if not self.should_exit:
             self._say()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping.set()
+        await super().shutdown(sockets)

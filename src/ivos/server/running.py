@@ -101,8 +101,9 @@ class RunningRound:
         line: dict[str, Any] = {"event": self.outcome, "done": self.done, "total": self.total, "project": project}
         return _line({**line, "message": self.message} if self.outcome == "error" else line)
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        """All lines but the last, as they come, with heartbeats in between; ends when the round is over."""
+    async def stream(self, stopping: threading.Event) -> AsyncIterator[bytes]:
+        """All lines but the last, as they come, with heartbeats in between; ends when the round is over, or when
+        the server is stopping."""
         sent, quiet_since = 0, time.monotonic()
         while True:
             over = self.over.is_set()
@@ -111,7 +112,7 @@ class RunningRound:
                 sent += len(fresh)
                 quiet_since = time.monotonic()
                 yield b"".join(fresh)
-            elif over:
+            elif over or stopping.is_set():
                 return
             elif time.monotonic() - quiet_since > HEARTBEAT_SECONDS:
                 quiet_since = time.monotonic()

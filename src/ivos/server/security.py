@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import secrets
 import socket
+import threading
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -45,11 +47,12 @@ class Guard:
         token: Every request needs it: as cookie, as `Authorization: Bearer`, or as `?token=`.
         host: The address that the server binds.
         port: Names the cookie, as cookies of one machine are shared between ports.
+        stopping: Set when the server is told to end.
     """
 
-    def __init__(self, app: ASGIApp, token: str, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, token: str, host: str, port: int, stopping: threading.Event) -> None:
         """Keep the arguments."""
-        self._app, self._token, self._host = app, token, host
+        self._app, self._token, self._host, self.stopping = app, token, host, stopping
         self._cookie = f"ivos-{port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,15 +71,26 @@ class Guard:
             await self._welcome(scope, send)
             return
 
+        begun = False
+
         async def with_headers(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        try:
+            await self._app(scope, receive, with_headers)
+        except asyncio.CancelledError:
+            if not self.stopping.is_set():
+                raise
+            if not begun:  # what does not end by itself, such as an upload that stalls, is broken off: no failure
+                end = Problem(503, "stopping", "The server is being stopped; what was saved is kept.")
+                await _answer(send, end.status, end, page=not scope["path"].startswith("/api"))
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
@@ -49,6 +50,8 @@ class Services:
         self, settings: Settings, brain: Brain, library: Library, study: Study | None, open_project: str | None
     ) -> None:
         """Put them together."""
+        self.stopping = threading.Event()
+        """Set when the server is told to end: answers that wait for something do so no longer."""
         self.open_project = open_project
         self.settings, self.brain, self.library, self.study = settings, brain, library, study
         self.sessions = Sessions(library, brain)

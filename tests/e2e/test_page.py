@@ -107,9 +107,11 @@ def test_overlays_zoom_and_before_after(editor: Editor, server: Server) -> None:
     editor.page.keyboard.up("c")
 
 
-def export(editor: Editor, fmt: str) -> bytes:
+def export(editor: Editor, fmt: str, *without: str) -> bytes:
     editor.press("Control+e")
     editor.page.check(f"input[value={fmt}]")
+    for box in without:
+        editor.page.uncheck(box)
     editor.page.click("#export-go")
     editor.page.wait_for_selector("#export-save", timeout=120_000)
     with editor.page.expect_download() as waiting:
@@ -137,6 +139,35 @@ def test_export_and_read_the_files_back(editor: Editor, server: Server) -> None:
     editor.ready()
     editor.press("Control+e")
     assert editor.page.is_checked("input[value=overlay]"), "the last choice is remembered"
+
+
+def test_export_some_objects_within_the_marks(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    editor.press("n")
+    editor.page.wait_for_selector("[data-object='2'][aria-current='true']")
+    editor.draw(*ROCK)
+    editor.round()
+    editor.go(5)
+    editor.press("i")
+    editor.go(7)
+    editor.press("o", "Control+e")
+    editor.page.click("#pick-none")
+    assert "Choose at least one object" in editor.page.inner_text("#export-missing")
+    assert editor.page.is_disabled("#export-go")
+    editor.page.click("#pick-all")
+    assert editor.page.is_enabled("#export-go")
+    editor.press("Escape")
+    with zipfile.ZipFile(io.BytesIO(export(editor, "palette", "[name=object][value='1']"))) as archive:
+        assert archive.namelist() == ["00005.png", "00006.png", "00007.png"]
+        mask = np.asarray(Image.open(io.BytesIO(archive.read("00006.png"))))
+    shown = pixels(server.mask(6), *SIZE)
+    assert {1, 2} <= set(np.unique(shown).tolist())
+    assert np.array_equal(mask, np.where(shown == 2, 2, 0))
+    editor.press("o")  # frame 7: no limit any more
+    editor.press("Control+e")
+    assert not editor.page.is_checked("[name=object][value='1']"), "the last choice is remembered"
+    assert editor.page.is_checked("[name=object][value='2']")
+    assert "Frames 5 to 7 (as last time)" in editor.page.inner_text("[name=range]")
 
 
 def test_upload_says_what_a_clip_needs_and_refuses_other_files(

@@ -1,7 +1,9 @@
 /** Export: what, which objects, which frames; progress; the file. */
 
 import { call } from "../data/api.js";
-import { bytes, plural } from "../pure/format.js";
+import { chosenObjects, objectIds, ranges } from "../pure/export_choice.js";
+import { bytes } from "../pure/format.js";
+import { colourOf, css } from "../pure/palette.js";
 import { $, h, icon, report } from "./dom.js";
 
 /** @typedef {import("../data/types.js").ExportJob} ExportJob */
@@ -24,22 +26,29 @@ export function showExport(store, editing) {
   const { project, first, last } = store.state;
   if (!project || dialog.open) return;
   const choice = project.export_choice;
-  const range = first !== null || last !== null;
-  const form = h("form", { method: "dialog" }, head(), h("div", { class: "body" }, formats(choice?.format ?? "palette"), scope(project, choice, { first, last, range })), h("footer", {}));
+  const offered = ranges({ first, last }, choice, project.clip.num_frames);
+  const which = h("div", {}, h("h3", {}, "Objects"), objects(project, choice), h("h3", {}, "Frames"), frames(offered));
+  const form = h("form", { method: "dialog" }, head(), h("div", { class: "body" }, formats(choice?.format ?? "palette"), which), h("footer", {}));
   const footer = form.querySelector("footer");
   const begin = async (/** @type {Event} */ event) => {
     event.preventDefault();
     const data = new FormData(form);
-    const ids = data.get("objects") === "all" ? null : [Number(data.get("objects"))];
-    const marks = data.get("range") === "marks" ? { first, last } : { first: null, last: null };
+    const ids = objectIds(data.getAll("object").map(Number), project.objects);
+    const range = offered[Number(data.get("range"))];
     await editing.last;
-    await run(editing, { format: String(data.get("format")), object_ids: ids, ...marks }, footer, idle);
+    await run(editing, { format: String(data.get("format")), object_ids: ids, first: range.first, last: range.last }, footer, idle);
   };
-  const idle = () =>
-    footer.replaceChildren(
-      h("button", { class: "plain", value: "close", type: "submit", formnovalidate: true }, "Close"),
-      h("button", { class: "primary", id: "export-go", type: "button", onclick: begin }, icon("export"), "Export"),
-    );
+  const idle = () => {
+    const go = h("button", { class: "primary", id: "export-go", type: "button", onclick: begin }, icon("export"), "Export");
+    const missing = h("span", { class: "quiet push", id: "export-missing", role: "status" });
+    const check = () => {
+      go.disabled = !form.querySelector("[name=object]:checked");
+      missing.textContent = go.disabled ? "Choose at least one object." : "";
+    };
+    form.onchange = check;
+    footer.replaceChildren(missing, h("button", { class: "plain", value: "close", type: "submit", formnovalidate: true }, "Close"), go);
+    check();
+  };
   idle();
   dialog.replaceChildren(form);
   dialog.showModal();
@@ -58,25 +67,29 @@ function formats(chosen) {
   return h("div", {}, h("h3", {}, "Format"), h("div", { class: "choices", role: "radiogroup", "aria-label": "Format" }, ...choices));
 }
 
-/**
- * @param {import("../data/types.js").Project} project
- * @param {import("../data/types.js").ExportRequest | null} choice
- * @param {{first: number | null, last: number | null, range: boolean}} marks
- */
-function scope(project, choice, { first, last, range }) {
-  const one = choice?.object_ids?.length === 1 ? String(choice.object_ids[0]) : "all";
-  const options = [["all", "All objects"], ...project.objects.map((object) => [String(object.id), object.name])];
-  const objects = h("select", { name: "objects", "aria-label": "Objects" }, ...options.map(([value, name]) => h("option", { value }, name)));
-  if (options.some(([value]) => value === one)) objects.value = one;
-  const end = project.clip.num_frames - 1;
-  const frames = h(
-    "select",
-    { name: "range", "aria-label": "Frames" },
-    h("option", { value: "all" }, `All ${plural(end + 1, "frame")}`),
-    range && h("option", { value: "marks" }, `Frames ${first ?? 0} to ${last ?? end} (in and out marks)`),
-  );
-  if (range) frames.value = "marks";
-  return h("div", {}, h("h3", {}, "Which"), h("div", { class: "line" }, objects, frames));
+/** A box to tick for every object. @param {import("../data/types.js").Project} project @param {import("../data/types.js").ExportRequest | null} choice */
+function objects(project, choice) {
+  const chosen = chosenObjects(choice, project.objects);
+  const boxes = project.objects.map((object) => {
+    const swatch = h("span", { class: "swatch" });
+    swatch.style.background = css(colourOf(object));
+    return h("label", { class: "pick" }, h("input", { type: "checkbox", name: "object", value: object.id, checked: chosen.has(object.id) }), swatch, object.name);
+  });
+  const list = h("div", { class: "picks", role: "group", "aria-label": "Objects" }, ...boxes);
+  if (boxes.length < 2) return list;
+  const all = (/** @type {boolean} */ on) => () => {
+    for (const box of list.querySelectorAll("[name=object]")) box.checked = on;
+    list.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+  list.append(h("button", { class: "plain small", id: "pick-all", type: "button", onclick: all(true) }, "All"), h("button", { class: "plain small", id: "pick-none", type: "button", onclick: all(false) }, "None"));
+  return list;
+}
+
+/** @param {import("../pure/export_choice.js").Range[]} offered */
+function frames(offered) {
+  const select = h("select", { name: "range", "aria-label": "Frames" }, ...offered.map(({ text }, i) => h("option", { value: i }, text)));
+  select.value = offered.findIndex((range) => range.preferred);
+  return select;
 }
 
 /**

@@ -227,7 +227,7 @@ def test_a_killed_server_loses_nothing_that_was_drawn(own_server: Server, open_p
     editor.page.close()
     server.start()
     again = open_page(server)
-    again.page.click(".recent button")
+    again.page.click(".recent .open")
     again.ready()
     assert again.strokes() == 1
     assert "The round was interrupted after" in again.page.inner_text("#undecided")

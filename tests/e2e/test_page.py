@@ -188,6 +188,31 @@ def test_upload_says_what_a_clip_needs_and_refuses_other_files(
     assert editor.page.inner_text("#clip-name").startswith("bunny")
 
 
+def test_projects_are_renamed_and_deleted_in_the_list(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    project = server.project()["id"]
+    editor.press("Control+o")
+    row = f"[data-project={project}]"
+    editor.page.click(f"{row} [aria-label^=Rename]")
+    editor.page.keyboard.type("rabbit run")
+    editor.press("Enter")
+    editor.page.wait_for_selector(f"{row} .open:has-text('rabbit run')")
+    assert server.get(f"/projects/{project}")["name"] == "rabbit run"
+    editor.page.click(f"{row} .open")
+    editor.ready()
+    assert editor.page.inner_text("#clip-name") == "rabbit run"
+    editor.press("Control+o")
+    editor.page.click(f"{row} [aria-label^=Delete]")
+    assert "cannot be undone" in editor.page.inner_text("#ask")
+    editor.press("Escape")
+    assert editor.page.locator(row).count() == 1
+    editor.page.click(f"{row} [aria-label^=Delete]")
+    editor.page.click("#ask .danger")
+    editor.page.wait_for_selector(row, state="detached")
+    assert project not in [each["id"] for each in server.get("/projects")["projects"]]
+    assert not (server.home / project).exists()
+
+
 def test_two_tabs_show_the_same_and_do_not_overwrite_each_other(editor: Editor, server: Server, open_page: Any) -> None:
     other = open_page(server, editor.page.url)
     other.ready()

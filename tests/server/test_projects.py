@@ -1,6 +1,8 @@
 """Opening clips: upload, demo, command line; limits; frames; what a clip needs."""
 
 import io
+import threading
+import time
 from collections import namedtuple
 
 import numpy as np
@@ -168,3 +170,78 @@ def test_runs_and_back(size):
         runs = to_runs(mask)
         assert all(a != b for a, b in zip(runs[::2], runs[2::2], strict=False))
         np.testing.assert_array_equal(from_runs(runs, size), mask)
+
+
+def test_a_project_can_be_renamed_and_keeps_its_address(serve, client, page):
+    page.stroke()
+    answer = client.patch(page.base, json={"name": "Mein Hund ☺"})
+    assert answer.json()["name"] == "Mein Hund ☺"
+    page.stroke(3)
+    assert page.open(page.project["id"])["name"] == "Mein Hund ☺"
+    assert client.get("/api/projects").json()["projects"][0]["name"] == "Mein Hund ☺"
+    assert page.project["undo"] == "stroke on frame 3", "it is no step of undo"
+    for wrong in ({"name": ""}, {"name": "x" * 81}, {}):
+        assert client.patch(page.base, json=wrong).status_code == 422
+    assert client.patch("/api/projects/none", json={"name": "a"}).status_code == 404
+
+
+def test_a_project_can_be_deleted_also_while_another_tab_has_it_open(client, page, clip_file, tmp_path):
+    page.stroke()
+    news = []
+    waiting = threading.Thread(target=lambda: news.append(client.get(f"{page.base}/changes?since=1").status_code))
+    waiting.start()
+    time.sleep(0.2)
+    assert client.delete(page.base).status_code == 204
+    waiting.join(10)
+    assert news == [200]
+    assert client.get("/api/projects").json() == {"projects": []}
+    assert [p for p in (tmp_path / "projects").rglob("*") if p.is_file()] == []
+    body = {"seq": 1, "frame": 1, "object_id": 1, "kind": "add", "path": [[0.5, 0.5]]}
+    for answer in (client.get(page.base), client.post(f"{page.base}/strokes", json=body), client.delete(page.base)):
+        assert answer.status_code == 404
+        assert "dog" in answer.json()["error"]["message"]
+    assert client.post("/api/projects/upload?name=dog.mp4", content=clip_file.read_bytes()).json()["id"] == "dog"
+
+
+def test_a_project_at_work_is_not_deleted(page, networks):
+    networks.seconds = 0.2
+    page.stroke()
+    thread = threading.Thread(target=page.round)
+    thread.start()
+    while not page.client.get(page.base).json()["running"]:
+        time.sleep(0.01)
+    answer = page.client.delete(page.base)
+    assert answer.status_code == 409
+    assert answer.json()["error"]["code"] == "busy"
+    thread.join()
+    assert page.client.delete(page.base).status_code == 204
+
+
+def test_a_project_outside_the_folder_is_not_deleted(serve, page, tmp_path):
+    project_id = page.project["id"]
+    page.client.__exit__(None, None, None)
+    moved = tmp_path / "moved"
+    (tmp_path / "projects" / project_id).rename(moved)
+    with serve(video=moved) as client:
+        answer = client.delete("/api/projects/moved")
+        assert answer.status_code == 409
+        assert str(moved) in answer.json()["error"]["message"]
+        assert client.get("/api/app").json()["open_project"] == "moved"
+    assert (moved / "project.json").is_file()
+    page.client.__enter__()
+
+
+def test_the_page_does_not_open_a_project_that_was_deleted(serve, clip_file):
+    with serve(video=clip_file) as client:
+        assert client.get("/api/app").json()["open_project"] == "dog"
+        assert client.delete("/api/projects/dog").status_code == 204
+        assert client.get("/api/app").json()["open_project"] is None
+
+
+def test_what_a_kill_leaves_of_a_deletion_is_cleared_at_the_next_start(serve, tmp_path):
+    left = tmp_path / "projects" / ".deleted-1"
+    left.mkdir(parents=True)
+    (left / "project.json").write_text("{}")
+    with serve() as client:
+        assert client.get("/api/projects").json() == {"projects": []}
+    assert not left.exists()

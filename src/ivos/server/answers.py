@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from ivos.server.answer_schemas import (
     ChangeAnswer,
     ClipAnswer,
@@ -12,10 +15,13 @@ from ivos.server.answer_schemas import (
     RunningAnswer,
     SizeAnswer,
     StrokeAnswer,
+    Summary,
     UndecidedAnswer,
     WorstAnswer,
 )
 from ivos.server.document import before_revision
+from ivos.server.library import Library
+from ivos.server.manifest import read_manifest
 from ivos.server.runs import to_runs
 from ivos.server.steps import Step
 from ivos.server.workspace import Workspace
@@ -148,3 +154,27 @@ def _undecided(workspace: Workspace) -> UndecidedAnswer | None:
     if not done:  # nothing to decide about; the next change discards it
         return None
     return UndecidedAnswer(done=done, total=begun.total, reason="cancelled" if begun.cancelled else "interrupted")
+
+
+def summary(library: Library, project_id: str) -> Summary:
+    """A project for the list."""
+    folder = library.folder(project_id)
+    manifest = read_manifest(folder)
+    return Summary(
+        id=project_id,
+        name=manifest.name,
+        num_frames=manifest.num_frames,
+        height=manifest.size[0],
+        width=manifest.size[1],
+        fps=manifest.fps,
+        num_objects=manifest.num_objects,
+        num_rounds=manifest.num_rounds,
+        bytes=_folder_bytes(folder),
+        opened_at=manifest.opened_at,
+        thumbnail=f"/api/projects/{project_id}/frames/0.jpg?height=120",
+    )
+
+
+def _folder_bytes(folder: Path) -> int:
+    files = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
+    return sum(file.stat().st_size for file in files if file.is_file())

@@ -14,7 +14,7 @@ from ivos.io.atomic import make_folder, output_error
 from ivos.io.clip_reference import fingerprint
 from ivos.io.video import read_video
 from ivos.server.manifest import CLIP, MANIFEST, Manifest, clip_path, now, read_manifest, write_manifest
-from ivos.server.problems import disk_full, missing
+from ivos.server.problems import Problem, disk_full, missing
 
 RESERVE_BYTES = 512 << 20
 """Room that stays free on the disk."""
@@ -86,10 +86,27 @@ class Library:
         return folder / uuid.uuid4().hex
 
     def clear_uploads(self) -> None:
-        """Remove what broken uploads left; at the start of the server."""
-        shutil.rmtree(self.root / ".uploads", ignore_errors=True)
-        for folder in self.root.glob(".new-*"):
+        """Remove what broken uploads and deletions left; at the start of the server."""
+        for folder in (self.root / ".uploads", *self.root.glob(".new-*"), *self.root.glob(".deleted-*")):
             shutil.rmtree(folder, ignore_errors=True)
+
+    def remove(self, project_id: str) -> None:
+        """Delete a project's folder with everything in it.
+
+        Raises:
+            Problem: There is no such project, or it is not below the root.
+            OutputError: It cannot be deleted.
+        """
+        folder = self.folder(project_id)
+        if project_id in self._elsewhere:
+            message = f"The project is not in '{self.root}' but in '{folder}'; delete that folder yourself."
+            raise Problem(409, "order", message)
+        gone = self.root / f".deleted-{uuid.uuid4().hex}"
+        try:
+            folder.rename(gone)  # at once for everybody; what a kill leaves is cleared at the next start
+            shutil.rmtree(gone)
+        except OSError as error:
+            raise output_error(folder, error) from error
 
     def open_path(self, path: Path) -> str:
         """The id of the project for a path on the command line: the folder of one, the one opened last that was made

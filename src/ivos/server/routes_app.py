@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import torch
@@ -12,10 +10,10 @@ from starlette.concurrency import run_in_threadpool
 
 import ivos
 from ivos.server.answer_schemas import AppAnswer, ModelAnswer, Needs, Projects, Summary
-from ivos.server.library import DEMO_CLIP, Library
-from ivos.server.manifest import read_manifest
+from ivos.server.answers import summary
+from ivos.server.library import DEMO_CLIP
 from ivos.server.needs import needs
-from ivos.server.services import ERRORS, ServicesHere, WorkspaceHere
+from ivos.server.services import ERRORS, Services, ServicesHere, WorkspaceHere
 from ivos.server.uploads import receive
 
 router = APIRouter(prefix="/api", responses=ERRORS)
@@ -34,7 +32,7 @@ def app(here: ServicesHere) -> AppAnswer:
         max_upload_bytes=here.settings.max_upload_bytes,
         free_bytes=max(0, here.library.free_bytes()),
         has_demo=DEMO_CLIP.is_file(),
-        open_project=here.open_project if study is None else study.project_id,
+        open_project=_first(here) if study is None else study.project_id,
         study=study is not None,
     )
 
@@ -82,25 +80,6 @@ def clip_needs(space: WorkspaceHere, here: ServicesHere) -> Needs:
     return needs(space, here.trial, here.library.free_bytes())
 
 
-def summary(library: Library, project_id: str) -> Summary:
-    """A project for the list."""
-    folder = library.folder(project_id)
-    manifest = read_manifest(folder)
-    return Summary(
-        id=project_id,
-        name=manifest.name,
-        num_frames=manifest.num_frames,
-        height=manifest.size[0],
-        width=manifest.size[1],
-        fps=manifest.fps,
-        num_objects=manifest.num_objects,
-        num_rounds=manifest.num_rounds,
-        bytes=_folder_bytes(folder),
-        opened_at=manifest.opened_at,
-        thumbnail=f"/api/projects/{project_id}/frames/0.jpg?height=120",
-    )
-
-
-def _folder_bytes(folder: Path) -> int:
-    files = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
-    return sum(file.stat().st_size for file in files if file.is_file())
+def _first(here: Services) -> str | None:
+    """The project that the page opens at once, as long as it is there."""
+    return here.open_project if here.open_project in here.library.ids() else None

@@ -10,19 +10,20 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from PIL import Image
 
-from ivos.server.answer_schemas import ChangeAnswer, ChangesAnswer, FrameMask, ProjectAnswer
-from ivos.server.answers import frame_mask, project_answer
+from ivos.server.answer_schemas import ChangeAnswer, ChangesAnswer, FrameMask, ProjectAnswer, Summary
+from ivos.server.answers import frame_mask, project_answer, summary
 from ivos.server.schemas import (
     Change,
     DeleteStrokes,
     LookRequest,
     NewObject,
     PaintRequest,
+    ProjectName,
     Seq,
     StrokeRequest,
     ViewRequest,
 )
-from ivos.server.services import ERRORS, PathFrame, ServicesHere, WorkspaceHere, change
+from ivos.server.services import ERRORS, PathFrame, ProjectId, ServicesHere, WorkspaceHere, change
 
 router = APIRouter(prefix="/api/projects/{project_id}", responses=ERRORS)
 IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -37,6 +38,19 @@ def project(space: WorkspaceHere, here: ServicesHere) -> ProjectAnswer:
     if here.study is not None:
         here.study.prepare(space)
     return project_answer(space)
+
+
+@router.patch("")
+def rename(space: WorkspaceHere, here: ServicesHere, request: ProjectName) -> Summary:
+    """Rename the project; its folder and its address stay."""
+    space.rename(request.name)
+    return summary(here.library, space.id)
+
+
+@router.delete("", status_code=204)
+def remove(project_id: ProjectId, here: ServicesHere) -> None:
+    """Delete the project with everything in it: clip, strokes, rounds, exports."""
+    here.sessions.remove(project_id)
 
 
 @router.get("/frames/{t}.jpg", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
@@ -127,7 +141,7 @@ async def changes(space: WorkspaceHere, here: ServicesHere, since: Seq) -> Chang
     was = space.running is not None
     until = time.monotonic() + LONG_POLL_SECONDS
     while time.monotonic() < until and space.seq == since and (space.running is not None) == was:
-        if here.stopping.is_set():
+        if here.stopping.is_set() or space.closed:
             break
         await asyncio.sleep(POLL_SECONDS)
     return ChangesAnswer(seq=space.seq, running=space.running is not None)

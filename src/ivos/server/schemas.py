@@ -25,6 +25,12 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class ProjectName(Model):
+    """What a project is to be called."""
+
+    name: Name
+
+
 class Change(Model):
     """Any change of a project: the state that the page acts on."""
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from ivos.server.brain import Brain
 from ivos.server.library import Library
+from ivos.server.problems import busy
 from ivos.server.workspace import Workspace
 
 IDLE_SECONDS = 600.0
@@ -48,6 +49,21 @@ class Sessions:
             with self._lock:
                 self._users[project_id] -= 1
                 workspace.used = time.monotonic()
+
+    def remove(self, project_id: str) -> None:
+        """Close a project and delete it; tabs that have it open find it gone.
+
+        Raises:
+            Problem: There is no such project, it is not ours to delete, or a round or an export is at work in it.
+        """
+        with self._lock:
+            workspace = self._open.get(project_id)
+            if workspace is not None:
+                if not workspace.at_rest:
+                    raise busy("a round or an export is at work in this project; wait for it or stop it")
+                workspace.close()
+                del self._open[project_id]
+            self.library.remove(project_id)
 
     def unload_idle(self, idle_seconds: float = IDLE_SECONDS) -> list[str]:
         """Let go of the projects that nobody used for so long; their ids."""

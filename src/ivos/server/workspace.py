@@ -45,6 +45,7 @@ class Workspace:
         running: The round at work.
         view: Where the user looks.
         export_choice: What was exported last.
+        closed: Whether it was let go; nothing can be changed any more.
         used: When it was last asked for, seconds of the monotonic clock.
     """
 
@@ -70,14 +71,10 @@ class Workspace:
             self._journal.close()
             raise
         self.running: RunningRound | None = None
+        self.closed = False
         self.exports = ExportJobs(folder / folder_files.EXPORTS, brain)
         self.view, self.export_choice = folder_files.read_view(folder)
         self._note(opened_at=folder_files.now())
-
-    @property
-    def num_frames(self) -> int:
-        """Length of the clip."""
-        return self.manifest.num_frames
 
     @property
     def seq(self) -> int:
@@ -96,12 +93,14 @@ class Workspace:
         if running is not None:
             running.cancel()
             running.over.wait()
-        self._journal.close()
+        with self._lock:
+            self.closed = True
+            self._journal.close()
 
     def check_frame(self, t: int) -> None:
         """Refuse a frame that the clip does not have."""
-        if not 0 <= t < self.num_frames:
-            raise missing(f"frame {t}; the clip has frames 0..{self.num_frames - 1}")
+        if not 0 <= t < self.manifest.num_frames:
+            raise missing(f"frame {t}; the clip has frames 0..{self.manifest.num_frames - 1}")
 
     def add_stroke(self, request: StrokeRequest) -> None:
         """One stroke more; A-Net's answer to it is in memory when this returns."""
@@ -175,14 +174,23 @@ class Workspace:
                 raise SessionOrderError("There is nothing to redo: the last step was not an undo.")
             self._append({"op": "redo"})
 
+    def rename(self, name: str) -> None:
+        """Give the project another name; its folder and address stay. No step of undo."""
+        with self._lock:
+            self._check_open()
+            self._note(name=name)
+
     def keep_view(self, view: View) -> None:
         """Remember where the user looks."""
-        self.view = view
-        folder_files.write_view(self.folder, self.view, self.export_choice)
+        with self._lock:
+            self._check_open()
+            self.view = view
+            folder_files.write_view(self.folder, self.view, self.export_choice)
 
     def export(self, choice: ExportRequest) -> ExportJob:
         """Start an export of the masks as they are shown now, and remember what was asked for."""
         with self._lock:
+            self._check_open()
             if self.running is not None:
                 raise busy()
             step, looks = self.document.present, self.document.looks
@@ -203,7 +211,7 @@ class Workspace:
         with self._changing(request.seq):
             step, document, segmenter = self.document.present, self.document, self.viewer.segmenter
             state = self.viewer.state(document, step)
-            within = marked_range(request.first, request.last, self.num_frames)
+            within = marked_range(request.first, request.last, self.manifest.num_frames)
             direction: Direction = request.direction
             reach = self._brain.networks.config.reach
             passes = plan(state, direction, within, reach, {*document.locked, *step.removed})
@@ -265,6 +273,10 @@ class Workspace:
             present = self.document.present
             self._note(num_objects=len(present.objects), num_rounds=len(present.rounds))
 
+    def _check_open(self) -> None:
+        if self.closed:
+            raise missing(f"project '{self.id}' any more")
+
     def _note(self, **figures: Any) -> None:
         self.manifest = replace(self.manifest, **figures)
         folder_files.write_manifest(self.folder, self.manifest)
@@ -276,6 +288,7 @@ class Workspace:
         A broken-off round that waits for a decision is discarded by any change but that decision.
         """
         with self._lock:
+            self._check_open()
             if self.running is not None:
                 raise busy()
             if seq != self.document.seq:

@@ -1,9 +1,10 @@
 /** The start screen: drop or pick a video, the demo, recent projects, the four steps. */
 
 import { call, upload } from "../data/api.js";
-import { ago, bytes, plural } from "../pure/format.js";
+import { bytes } from "../pure/format.js";
 import { FOUR_STEPS, picture } from "./drawings.js";
 import { $, h, icon, report } from "./dom.js";
+import { recentProjects } from "./recent.js";
 
 /** @typedef {import("../data/types.js").Summary} Summary */
 
@@ -11,40 +12,21 @@ import { $, h, icon, report } from "./dom.js";
  * @param {import("../data/types.js").AppFacts} app
  * @param {(project: Summary, how: {isNew: boolean}) => void} open
  */
-export async function showStart(app, open) {
+export function showStart(app, open) {
   const box = $("start");
   box.hidden = false;
   $("editor").hidden = true;
   document.title = "ivos";
-  const recent = h("div", { class: "recent" }, h("h2", {}, "Recent projects"), h("p", { class: "empty" }, "Loading…"));
   box.replaceChildren(
     h(
       "div",
       { class: "start-page" },
       h("div", {}, h("h1", {}, icon("logo"), "ivos"), h("p", { class: "lead" }, "Cut objects out of video with a few scribbles.")),
       !app.model.available && h("p", { class: "notice" }, app.model.message ?? "The model is not installed."),
-      h("div", { class: "columns" }, dropZone(app, open), recent),
+      h("div", { class: "columns" }, dropZone(app, open), recentProjects(open)),
       h("ol", { class: "four" }, ...FOUR_STEPS.map((step) => h("li", {}, picture(step.picture), h("div", {}, h("h3", {}, step.title), h("p", {}, step.text))))),
     ),
   );
-  await call("GET", "/projects").then(({ projects }) => recentList(recent, projects, open), report);
-}
-
-/** @param {HTMLElement} box @param {Summary[]} projects @param {(project: Summary, how: {isNew: boolean}) => void} open */
-function recentList(box, projects, open) {
-  const rows = projects.map((project) =>
-    h(
-      "li",
-      {},
-      h(
-        "button",
-        { onclick: () => open(project, { isNew: false }) },
-        h("img", { src: project.thumbnail, alt: "", loading: "lazy" }),
-        h("span", {}, h("strong", {}, project.name), h("span", { class: "quiet" }, `${plural(project.num_frames, "frame")} · ${plural(project.num_rounds, "round")} · ${ago(Date.parse(project.opened_at), Date.now())}`)),
-      ),
-    ),
-  );
-  box.replaceChildren(h("h2", {}, "Recent projects"), rows.length ? h("ul", {}, ...rows) : h("p", { class: "empty" }, "Projects you work on are saved as you go and appear here."));
 }
 
 /** @param {import("../data/types.js").AppFacts} app @param {(project: Summary, how: {isNew: boolean}) => void} open */

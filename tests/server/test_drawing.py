@@ -5,6 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
+from ivos.core.confidence import motion, trust, worst_frame
+
 
 def test_a_stroke_answers_with_the_mask_of_its_frame(page):
     answer = page.stroke()
@@ -241,3 +243,23 @@ def test_strokes_that_do_not_fit_are_refused(page, change, status):
     assert answer.status_code == status
     assert answer.json()["error"]["message"]
     assert page.open(page.project["id"])["seq"] == 0
+
+
+def test_the_worst_frame_and_its_reason_are_those_of_the_core(page):
+    """The strip and W take their numbers from `ivos.core.confidence`, over what the rounds brought."""
+    page.stroke(2)
+    page.round()
+    page.post("/objects", name="cat")
+    page.stroke(5, object_id=2, path=[[0.8, 0.9], [0.9, 0.9]])
+    lines = page.round()
+    sessions = page.client.app._app.state.services.sessions
+    with sessions.use(page.project["id"]) as space:
+        step, viewer = space.document.present, space.viewer
+        results = [viewer.result(number, t) for t, number in enumerate(step.results)]
+        expected = trust([each.confidence for each in results], *motion(map(viewer.canvas.cell_mask, results), 2))
+    assert page.project["trust"] == pytest.approx(expected.values.tolist(), abs=1e-4)
+    worst = worst_frame(expected.values, exclude=[2, 5])
+    assert page.project["worst"]["frame"] == worst not in (2, 5)
+    assert page.project["worst"]["reason"] == expected.reason(worst)
+    streamed = {line["frame"]: line["confidence"] for line in lines if line["event"] == "frame"}
+    assert all(streamed[t] == pytest.approx(results[t].confidence, abs=1e-4) for t in streamed)

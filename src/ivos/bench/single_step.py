@@ -172,9 +172,9 @@ class _Bench:
                 yield name, self.score(self.canvas.label_mask(_stored(logits)), t)
             if isinstance(self.networks, ShowsParts):
                 parts = self.networks.transfer_parts(features[t], memories[0], features[t - 1], true_mask)
-                yield "local_map", self.score(self.map_label(parts.local_map), t)
-                if parts.global_map is not None:
-                    yield "global_map", self.score(self.map_label(parts.global_map), t)
+                for name, carried in (("local_map", parts.local_map), ("global_map", parts.global_map)):
+                    if carried is not None:
+                        yield name, self.score(self.map_label(carried), t)
 
     def true_probability(self, t: int) -> Tensor:
         """The true mask of frame t as a pass would carry it: (K, 1, *cells)."""

@@ -14,6 +14,7 @@ from ivos.cli.app import app
 from ivos.cli.bench import bench
 from ivos.cli.convert import convert
 from ivos.cli.demo import demo
+from ivos.cli.explain import explain
 from ivos.cli.info import info
 from ivos.cli.score import score
 from ivos.cli.segment import segment
@@ -36,6 +37,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = MappingProxyType(
         "info": info,
         "train": train,
         "convert": convert,
+        "explain": explain,
         "bench": bench,
         "score": score,
         "study": study,

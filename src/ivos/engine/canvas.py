@@ -37,7 +37,7 @@ class Canvas:
         self.working = size if resolution is None else working_size(size, resolution)
         self._config = config
         self._device = device
-        blank, self._padding = pad_to_multiple(
+        blank, self.padding = pad_to_multiple(
             torch.zeros(1, 1, *self.working), config.pad_multiple, mode=config.pad_mode, always=config.always_pad
         )
         height, width = blank.shape[-2:]
@@ -106,7 +106,7 @@ class Canvas:
 
     def working_probability(self, logits: NDArray[np.float16]) -> NDArray[np.float32]:
         """The probability over the working frame, shape (K, *working), from logits (K, *cells)."""
-        return unpad(self.padded_probability(logits), self._padding)[:, 0].cpu().numpy()
+        return unpad(self.padded_probability(logits), self.padding)[:, 0].cpu().numpy()
 
     def probability(self, logits: NDArray[np.float16]) -> NDArray[np.float32]:
         """The probability at full size, shape (K, *size), from logits (K, *cells)."""
@@ -143,7 +143,7 @@ class Canvas:
     def _full_probability(self, logits: NDArray[np.float16]) -> Tensor:
         aligned = self._config.align_corners
         cells = torch.from_numpy(logits)[:, None].to(self._device).float()
-        full = unpad(upsample_logits(cells, self.padded, align_corners=aligned), self._padding)
+        full = unpad(upsample_logits(cells, self.padded, align_corners=aligned), self.padding)
         if self.working != self.size:
             full = upsample_logits(full, self.size, align_corners=False)  # as the image was shrunk
         return full[:, 0].sigmoid()

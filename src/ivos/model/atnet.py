@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import torch
 
+from ivos.errors import InputError
 from ivos.model.config import ModelConfig
 from ivos.model.lite_net import LiteATNet
 from ivos.model.paper_net import PaperATNet
@@ -19,6 +20,9 @@ def build(config: ModelConfig, *, seed: int = 0) -> ATNet:
     Args:
         config: Usually one of `ivos.model.config.PRESETS`.
         seed: Of PyTorch's initialisation; the global random state is left as it was.
+
+    Raises:
+        InputError: The config asks for an ablation that its architecture does not have.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -32,4 +36,10 @@ def build_empty(config: ModelConfig) -> ATNet:
 
 
 def _construct(config: ModelConfig) -> ATNet:
+    ablated = config.matching != "transfer" or config.local.features != "front"
+    if ablated and config.architecture != "lite":
+        raise InputError(
+            f"The networks '{config.name}' are to have matching {config.matching!r} and local features"
+            f" {config.local.features!r}; these ablations exist for the architecture 'lite' only."
+        )
     return LiteATNet(config) if config.architecture == "lite" else PaperATNet(config)

@@ -16,6 +16,8 @@ class LocalTransfer:
         stride: Distance in cells between the positions compared.
         score: How two cells are compared: "sum" over the channels of their product (the paper's inner product) or
             its "mean" (the released code's correlation).
+        features: Where the keys come from: "front", stride 4 (in `lite` with the coarser levels added); for the
+            ablations of Table 3 "rear", stride 16 alone, or "none": there is no local transfer (`lite` only).
         normalised_over: "source": the paper's columns, a previous cell hands out a mass of 1;
             "window": a target cell takes a weighted mean, bounded by 1; "rows": the released code's soft-max over rows.
     """
@@ -23,6 +25,7 @@ class LocalTransfer:
     radius: int = 4
     stride: int = 2
     score: Literal["sum", "mean"] = "sum"
+    features: Literal["front", "rear", "none"] = "front"
     normalised_over: Literal["source", "window", "rows"] = "source"
 
 
@@ -53,6 +56,8 @@ class ModelConfig:
         name: The preset this config came from.
         architecture: "lite" (EfficientNet-Lite0) or "paper" (SE-ResNet-50, Figure 4).
         local: The local transfer.
+        matching: What T-Net goes by: "transfer", the two transfers; for the ablation of Table 4 nearest-distance maps
+            "nearest-to-prediction" (of A-Net) or "nearest-to-scribbles" (`lite` only).
         widths: Channels, read by the "lite" architecture only.
         pad_multiple: Frames are padded to a multiple of this many pixels.
         always_pad: Released quirk: a size that is already a multiple grows by `pad_multiple`.
@@ -71,6 +76,7 @@ class ModelConfig:
     name: str
     architecture: Literal["lite", "paper"]
     local: LocalTransfer = field(default_factory=LocalTransfer)
+    matching: Literal["transfer", "nearest-to-prediction", "nearest-to-scribbles"] = "transfer"
     widths: Widths = field(default_factory=Widths)
     pad_multiple: int = 16
     always_pad: bool = False

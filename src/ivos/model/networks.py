@@ -55,13 +55,14 @@ class TransferResult:
 
     Attributes:
         logits: Shape (K, 1, H/4, W/4).
-        local_map: The previous probability after the local transfer, shape (K, 1, H/4, W/4).
+        local_map: The previous probability after the local transfer, shape (K, 1, H/4, W/4); None where an ablation
+            has no local transfer.
         global_map: The annotated probability after the global transfer, shape (K, 1, H/16, W/16); None where the
             network does not carry it.
     """
 
     logits: Tensor
-    local_map: Tensor
+    local_map: Tensor | None
     global_map: Tensor | None
 
 

@@ -88,6 +88,7 @@ class PaperTransferStage(Stage):
         losses, j, local = [], 0.0, 0.0
         for t, parts in self._roll_out(batch, answer):
             answer_loss, target_j = self.answer_loss(parts.logits, batch["masks"][:, t])
+            assert parts.local_map is not None, "the paper's networks carry it"
             local_loss, local_error = self.transfer_loss(parts.local_map, batch["masks"][:, t])
             losses.append(answer_loss + local_loss)
             j, local = j + target_j, local + local_error

@@ -1,4 +1,4 @@
-"""The user study (section 4.2): a person cuts out every sequence until satisfied, and time and quality are noted."""
+"""The paper's user study: a person cuts out every sequence until satisfied, and time and quality are noted."""
 
 from __future__ import annotations
 

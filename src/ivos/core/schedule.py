@@ -1,4 +1,4 @@
-"""Which frames a round visits, in which order, and how much of the old result stays (section 3.3, eq. 6)."""
+"""Which frames a round visits, in which order, and how much of the old result stays (eq. 6)."""
 
 from __future__ import annotations
 

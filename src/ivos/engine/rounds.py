@@ -89,7 +89,7 @@ def companies(state: State, locked: Collection[int] = ()) -> list[tuple[tuple[in
 def propagation(
     segmenter: ClipSegmenter, state: State, runs: list[Pass]
 ) -> Generator[tuple[int, FrameResult], None, None]:
-    """The frames of one round as they are done (section 3.3); `state` itself stays as it is.
+    """The frames of one round as they are done; `state` itself stays as it is.
 
     In each step T-Net sees all frames annotated for the pass's objects in all rounds and the neighbouring frame just
     done, as this round gave it (before superposition). Frames between two source frames are visited from both sides,

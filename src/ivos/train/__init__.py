@@ -1,1 +1,1 @@
-"""Two-stage training: A-Net first, then T-Net (section 3.5 of the paper)."""
+"""Two-stage training: A-Net first, then T-Net, as in the paper."""

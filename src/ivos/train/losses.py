@@ -12,7 +12,7 @@ RAREST = 0.02  # a class that is rarer than this share of a sample weighs as if 
 
 
 def balanced_cross_entropy(logits: Tensor, truth: Tensor, *, balance: float = 1.0) -> Tensor:
-    """Class-balanced cross-entropy (section 3.5): both classes of a sample weigh the same.
+    """Class-balanced cross-entropy (the paper's Lc): both classes of a sample weigh the same.
 
     Args:
         logits: Shape (B, 1, H, W).

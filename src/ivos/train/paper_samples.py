@@ -1,4 +1,4 @@
-"""Samples as section 3.5 of the paper describes them: points, deformed truth, four of the next seven frames."""
+"""Samples as the paper describes them: points, deformed truth, four of the next seven frames."""
 
 from __future__ import annotations
 

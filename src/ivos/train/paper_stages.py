@@ -1,4 +1,4 @@
-"""The two stages of the paper's networks as section 3.5 describes them."""
+"""The two stages of the paper's networks as the paper describes them."""
 
 from __future__ import annotations
 

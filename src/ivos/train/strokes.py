@@ -1,4 +1,4 @@
-"""Strokes as people and the robot draw them, imitated from a mask: lines, curves, dots, hasty lines (section 3.5)."""
+"""Strokes as people and the robot draw them, imitated from a mask: lines, curves, dots, hasty lines."""
 
 from __future__ import annotations
 

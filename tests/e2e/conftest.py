@@ -16,7 +16,7 @@ from ivos.io.video import read_video
 from ivos.io.video_writer import write_video
 
 sys.path.insert(0, str(Path(__file__).parent))
-from driving import WAIT, Editor, Server
+from driving import CLIP_FRAMES, CLIP_SIZE, WAIT, Editor, Server
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
@@ -30,7 +30,6 @@ FLAGS = [
 ]
 WIDTH, HEIGHT = 1280, 720
 BUNDLED = Path(__file__).parents[2] / "src" / "ivos" / "data" / "bunny.mp4"
-CLIP_FRAMES, CLIP_WIDTH, CLIP_HEIGHT = 36, 320, 180
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -57,7 +56,7 @@ def browser() -> Iterator[Any]:
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The beginning of the bundled clip, small, so that a round takes a second."""
     path = tmp_path_factory.mktemp("clip") / "bunny.mp4"
-    frames, size = read_video(BUNDLED), (CLIP_WIDTH, CLIP_HEIGHT)
+    frames, size = read_video(BUNDLED), CLIP_SIZE[::-1]
     write_video(path, (np.asarray(Image.fromarray(frames[t]).resize(size)) for t in range(CLIP_FRAMES)), fps=frames.fps)
     return path
 

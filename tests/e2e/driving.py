@@ -13,7 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 WAIT = 30_000  # milliseconds
+CLIP_FRAMES, CLIP_SIZE = 36, (180, 320)
+BODY = [(0.30, 0.75), (0.33, 0.62), (0.36, 0.70)]
+ROCK = [(0.60, 0.42), (0.70, 0.45)]
 
 
 @dataclass
@@ -78,6 +83,11 @@ def area(runs: list[int], label: int) -> int:
     return sum(length for value, length in zip(runs[::2], runs[1::2], strict=True) if value == label)
 
 
+def pixels(runs: list[int], height: int, width: int) -> np.ndarray:
+    """The mask behind the runs."""
+    return np.repeat(np.array(runs[::2], np.uint8), runs[1::2]).reshape(height, width)
+
+
 class Editor:
     """The page as a person uses it. Positions are fractions of the frame."""
 
@@ -139,14 +149,17 @@ class Editor:
         self.page.wait_for_selector(f"#canvas[data-frame='{frame}']", timeout=WAIT)
 
     def pixel(self, x: float, y: float) -> list[int]:
-        """Red, green and blue on the screen."""
-        at = self.at(x, y)
+        """Red, green and blue of a point of the fitted frame."""
+        return self.screen_pixel(*self.at(x, y))
+
+    def screen_pixel(self, x: float, y: float) -> list[int]:
+        """Red, green and blue on the screen, once it is drawn."""
         script = """([x, y]) => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
             const canvas = document.querySelector('#canvas'), box = canvas.getBoundingClientRect();
             const [left, top] = [(x - box.left) * devicePixelRatio, (y - box.top) * devicePixelRatio];
             done([...canvas.getContext('2d').getImageData(left, top, 1, 1).data].slice(0, 3));
         })))"""
-        return self.page.evaluate(script, list(at))
+        return self.page.evaluate(script, [x, y])
 
     def round(self, key: str = "r") -> None:
         """A whole round."""

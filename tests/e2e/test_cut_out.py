@@ -7,9 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from driving import Editor, Server, area, until
+from driving import BODY, Editor, Server, area, until
 
-BODY = [(0.30, 0.75), (0.33, 0.62), (0.36, 0.70)]
 SKY = [(0.86, 0.18), (0.95, 0.22)]
 BOLD, STANDING = 60, [(0.345, 0.14), (0.362, 0.25), (0.355, 0.45), (0.37, 0.65), (0.388, 0.83)]
 

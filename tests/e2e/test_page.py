@@ -1,25 +1,12 @@
-"""The page itself: objects, brush, views, export, uploads, tabs, keys, study."""
+"""The page itself: objects, brush, views, tabs, keys, what it says."""
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from driving import Editor, Server, area, until
-from PIL import Image
-
-BODY = [(0.30, 0.75), (0.33, 0.62), (0.36, 0.70)]
-ROCK = [(0.60, 0.42), (0.70, 0.45)]
-SIZE = (180, 320)
-
-
-def pixels(runs: list[int], height: int, width: int) -> np.ndarray:
-    return np.repeat(np.array(runs[::2], np.uint8), runs[1::2]).reshape(height, width)
+from driving import BODY, CLIP_SIZE, ROCK, Editor, Server, area, pixels, until
 
 
 def test_objects_are_made_named_hidden_locked_and_deleted(editor: Editor, server: Server) -> None:
@@ -70,16 +57,55 @@ def test_brush_and_eraser_change_pixels_and_later_rounds_keep_them(editor: Edito
     repaired = server.mask(14)
     editor.round()
     assert server.mask(14) == repaired
-    assert pixels(server.mask(13), *SIZE)[144, 297] == 1, "the brushwork spreads to its neighbour"
+    assert pixels(server.mask(13), *CLIP_SIZE)[144, 297] == 1, "the brushwork spreads to its neighbour"
 
 
-def test_overlays_zoom_and_before_after(editor: Editor, server: Server) -> None:
+def test_what_a_round_costs_is_said_before_it_begins(editor: Editor) -> None:
+    editor.page.wait_for_selector("#rounds .facts :text('A round: 36 frames, about')")
+    assert "of memory" in editor.page.inner_text("#rounds .facts")
+    editor.go(9)
+    editor.press("o")
+    editor.page.wait_for_selector("#rounds .facts :text('A round: 10 frames')")
+    assert "range 0–9" in editor.page.inner_text("#rounds .facts")
+
+
+def test_zoom_keeps_the_point_under_the_cursor_and_drags_pan(editor: Editor) -> None:
+    x, y = editor.at(0.7, 0.5)
+    fitted, before = editor.page.inner_text("#zoom"), editor.screen_pixel(x, y)
+    editor.page.mouse.move(x, y)
+    editor.page.mouse.wheel(0, -300)
+    until(lambda: editor.page.inner_text("#zoom") != fitted)
+    assert np.abs(np.subtract(editor.screen_pixel(x, y), before)).max() < 40
+    editor.press("0")
+    assert editor.page.inner_text("#zoom") == fitted
+    editor.press("Shift+1", "+", "+", "+", "+", "+", "+")
+    for button, key in (("middle", None), ("left", " ")):
+        start = editor.screen_pixel(x, y)
+        if key:
+            editor.page.keyboard.down(key)
+        editor.page.mouse.move(x, y)
+        editor.page.mouse.down(button=button)
+        editor.page.mouse.move(x - 40, y - 30, steps=4)
+        editor.page.mouse.up(button=button)
+        if key:
+            editor.page.keyboard.up(key)
+        until(lambda s=start: np.abs(np.subtract(editor.screen_pixel(x - 40, y - 30), s)).max() < 12)
+    assert editor.strokes() == 0, "panning draws nothing"
+    assert editor.frame() == 0, "and does not play"
+
+
+def test_overlays_and_before_after(editor: Editor, server: Server) -> None:
+    background, inside = (0.95, 0.05), (0.335, 0.70)
+    untouched = editor.pixel(*inside)
     editor.draw(*BODY)
     editor.press("g")
     editor.page.mouse.move(5, 5)
-    background, inside = (0.95, 0.05), (0.335, 0.70)
-    plain = editor.pixel(*background)
-    editor.press("v", "v")
+    plain, tinted = editor.pixel(*background), editor.pixel(*inside)
+    editor.press("v")
+    assert editor.page.get_attribute("[data-mode=contour]", "aria-checked") == "true"
+    assert np.abs(np.subtract(editor.pixel(*inside), untouched)).max() < 8, "the inside is as it was"
+    assert tinted != untouched
+    editor.press("v")
     assert editor.page.get_attribute("[data-mode=matte]", "aria-checked") == "true"
     assert editor.pixel(*inside) == [255, 255, 255]
     assert editor.pixel(*background) == [0, 0, 0]
@@ -93,9 +119,6 @@ def test_overlays_zoom_and_before_after(editor: Editor, server: Server) -> None:
     assert editor.pixel(*background) == plain
     editor.press("Shift+1")
     assert editor.page.inner_text("#zoom") == "100 %"
-    editor.page.mouse.move(600, 300)
-    editor.page.mouse.wheel(0, -400)
-    until(lambda: int(editor.page.inner_text("#zoom").split()[0]) > 150)
     editor.press("0")
     assert editor.pixel(*background) == plain
     editor.round()
@@ -105,112 +128,6 @@ def test_overlays_zoom_and_before_after(editor: Editor, server: Server) -> None:
     assert editor.page.inner_text("#badge") == "Before the last round"
     assert editor.pixel(*inside) != tinted
     editor.page.keyboard.up("c")
-
-
-def export(editor: Editor, fmt: str, *without: str) -> bytes:
-    editor.press("Control+e")
-    editor.page.check(f"input[value={fmt}]")
-    for box in without:
-        editor.page.uncheck(box)
-    editor.page.click("#export-go")
-    editor.page.wait_for_selector("#export-save", timeout=120_000)
-    with editor.page.expect_download() as waiting:
-        editor.page.click("#export-save")
-    data = Path(waiting.value.path()).read_bytes()
-    editor.press("Escape")
-    return data
-
-
-def test_export_and_read_the_files_back(editor: Editor, server: Server) -> None:
-    editor.draw(*BODY)
-    editor.round()
-    with zipfile.ZipFile(io.BytesIO(export(editor, "palette"))) as archive:
-        names = sorted(name for name in archive.namelist() if name.endswith(".png"))
-        assert len(names) == 36
-        image = Image.open(io.BytesIO(archive.read(names[17])))
-        assert image.mode == "P"
-        assert np.array_equal(np.asarray(image), pixels(server.mask(17), *SIZE))
-    scribbles = json.loads(export(editor, "scribbles"))
-    assert scribbles["sequence"]
-    assert len(scribbles["scribbles"]) == 36
-    assert b"ftyp" in export(editor, "overlay")[:16]
-    assert server.project()["export_choice"]["format"] == "overlay"
-    editor.page.reload()
-    editor.ready()
-    editor.press("Control+e")
-    assert editor.page.is_checked("input[value=overlay]"), "the last choice is remembered"
-
-
-def test_export_some_objects_within_the_marks(editor: Editor, server: Server) -> None:
-    editor.draw(*BODY)
-    editor.press("n")
-    editor.page.wait_for_selector("[data-object='2'][aria-current='true']")
-    editor.draw(*ROCK)
-    editor.round()
-    editor.go(5)
-    editor.press("i")
-    editor.go(7)
-    editor.press("o", "Control+e")
-    editor.page.click("#pick-none")
-    assert "Choose at least one object" in editor.page.inner_text("#export-missing")
-    assert editor.page.is_disabled("#export-go")
-    editor.page.click("#pick-all")
-    assert editor.page.is_enabled("#export-go")
-    editor.press("Escape")
-    with zipfile.ZipFile(io.BytesIO(export(editor, "palette", "[name=object][value='1']"))) as archive:
-        assert archive.namelist() == ["00005.png", "00006.png", "00007.png"]
-        mask = np.asarray(Image.open(io.BytesIO(archive.read("00006.png"))))
-    shown = pixels(server.mask(6), *SIZE)
-    assert {1, 2} <= set(np.unique(shown).tolist())
-    assert np.array_equal(mask, np.where(shown == 2, 2, 0))
-    editor.press("o")  # frame 7: no limit any more
-    editor.press("Control+e")
-    assert not editor.page.is_checked("[name=object][value='1']"), "the last choice is remembered"
-    assert editor.page.is_checked("[name=object][value='2']")
-    assert "Frames 5 to 7 (as last time)" in editor.page.inner_text("[name=range]")
-
-
-def test_upload_says_what_a_clip_needs_and_refuses_other_files(
-    server: Server, open_page: Any, clip: Path, tmp_path: Path
-) -> None:
-    editor = open_page(server)
-    text = tmp_path / "notes.mp4"
-    text.write_text("no video")
-    editor.page.set_input_files("#drop input", str(text))
-    editor.page.wait_for_selector(".toast.error")
-    editor.page.set_input_files("#drop input", str(clip))
-    editor.page.wait_for_selector("#needs[open]")
-    said = editor.page.inner_text("#needs")
-    for fact in ("320 × 180", "36 frames", "Memory", "A round on this machine"):
-        assert fact in said
-    editor.page.click("#needs .primary")
-    editor.ready()
-    assert editor.page.inner_text("#clip-name").startswith("bunny")
-
-
-def test_projects_are_renamed_and_deleted_in_the_list(editor: Editor, server: Server) -> None:
-    editor.draw(*BODY)
-    project = server.project()["id"]
-    editor.press("Control+o")
-    row = f"[data-project={project}]"
-    editor.page.click(f"{row} [aria-label^=Rename]")
-    editor.page.keyboard.type("rabbit run")
-    editor.press("Enter")
-    editor.page.wait_for_selector(f"{row} .open:has-text('rabbit run')")
-    assert server.get(f"/projects/{project}")["name"] == "rabbit run"
-    editor.page.click(f"{row} .open")
-    editor.ready()
-    assert editor.page.inner_text("#clip-name") == "rabbit run"
-    editor.press("Control+o")
-    editor.page.click(f"{row} [aria-label^=Delete]")
-    assert "cannot be undone" in editor.page.inner_text("#ask")
-    editor.press("Escape")
-    assert editor.page.locator(row).count() == 1
-    editor.page.click(f"{row} [aria-label^=Delete]")
-    editor.page.click("#ask .danger")
-    editor.page.wait_for_selector(row, state="detached")
-    assert project not in [each["id"] for each in server.get("/projects")["projects"]]
-    assert not (server.home / project).exists()
 
 
 def test_two_tabs_show_the_same_and_do_not_overwrite_each_other(editor: Editor, server: Server, open_page: Any) -> None:
@@ -298,3 +215,20 @@ def test_errors_are_sentences(editor: Editor, server: Server) -> None:
 def test_no_key_leaves_the_page(editor: Editor, key: str) -> None:
     editor.press(key)
     assert editor.page.is_visible("#canvas")
+
+
+def test_a_tab_with_strokes_on_their_way_asks_before_it_closes(editor: Editor, server: Server) -> None:
+    held: list[Any] = []
+    asked: list[str] = []
+    editor.page.route("**/strokes", lambda route: held.append(route))
+    editor.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    editor.stroke(*BODY)
+    until(lambda: editor.page.evaluate("1") and held)
+    editor.page.close(run_before_unload=True)
+    until(lambda: editor.page.evaluate("1") and asked == ["beforeunload"])
+    held[0].continue_()
+    editor.saved()
+    assert len(server.project()["strokes"]) == 1
+    editor.page.close(run_before_unload=True)
+    until(lambda: editor.page.is_closed() or not editor.page.wait_for_timeout(20))
+    assert asked == ["beforeunload"]

@@ -5,7 +5,7 @@ import { Editing } from "./data/editing.js";
 import { newStore, restoreView, viewOf } from "./state.js";
 import { goTo, makeActions } from "./ui/actions.js";
 import { coach } from "./ui/coach.js";
-import { $, report } from "./ui/dom.js";
+import { $, report, toast } from "./ui/dom.js";
 import { showExport } from "./ui/export_dialog.js";
 import { showHelp } from "./ui/help.js";
 import { listen, nameControls } from "./ui/keyboard.js";
@@ -26,6 +26,8 @@ const store = newStore();
 let editing = null;
 /** @type {import("./data/types.js").AppFacts} */
 let app;
+/** @type {Set<string>} projects whose needs the user has seen */
+const informed = new Set();
 
 const current = () => editing;
 const stage = new Stage(store, current);
@@ -43,6 +45,7 @@ coach(store);
 listen(store, makeActions(parts), pen);
 nameControls();
 rememberView();
+window.addEventListener("beforeunload", (event) => editing?.waiting && event.preventDefault()); // strokes are on their way
 begin().catch(report);
 
 /** Decide what to show first: a study, the project of the address, the one of the command line, or the start screen. */
@@ -79,7 +82,12 @@ async function openProject(id) {
   stage.resize();
   $("canvas").focus({ preventScroll: true });
   const opened = editing;
-  fetchNeeds(id).then((needs) => editing === opened && store.set({ needs }), () => {}); // only a hint beside the button
+  const told = (/** @type {import("./data/types.js").Needs} */ needs) => {
+    if (editing !== opened) return;
+    store.set({ needs });
+    if (!project.seq && !informed.has(id)) for (const warning of needs.warnings) toast(warning, { seconds: 15 }); // before work starts
+  };
+  fetchNeeds(id).then(told, () => {}); // the figures are only a hint beside the button
 }
 
 async function leave() {
@@ -88,6 +96,7 @@ async function leave() {
   if (named()) history.replaceState(null, "", "#");
   await showStart(app, async (project, { isNew }) => {
     if (isNew && !(await confirmNeeds(project.name, await fetchNeeds(project.id)))) return;
+    if (isNew) informed.add(project.id);
     location.hash = `#/${project.id}`;
   });
 }

@@ -1,6 +1,6 @@
 /** The four steps with the one that is next, the button that propagates, progress, and the question after a broken-off round. */
 
-import { duration, plural } from "../pure/format.js";
+import { bytes, duration, plural } from "../pure/format.js";
 import { $, h, icon, refill } from "./dom.js";
 
 /** @typedef {import("../state.js").State} State */
@@ -51,12 +51,13 @@ function idle(s, next) {
 /** @param {State} s @returns {string[]} */
 function facts(s) {
   const { rounds = [], clip, stale } = s.project ?? {};
+  const [from, until] = [s.first ?? 0, s.last ?? (clip?.num_frames ?? 1) - 1];
   const last = rounds[rounds.length - 1];
   const parts = [];
-  if (last && stale) parts.push("Strokes changed: propagate again");
+  if (last && stale) parts.push("Changed: propagate again");
   else if (last) parts.push(`${plural(rounds.length, "round")}${last.partial ? ", the last one partial" : ""}`);
-  else if (s.needs) parts.push(`${plural(s.needs.num_frames, "frame")}, about ${duration(s.needs.seconds_per_round)} a round`);
-  if (s.first !== null || s.last !== null) parts.push(`range ${s.first ?? 0}–${s.last ?? (clip?.num_frames ?? 1) - 1}`);
+  else if (s.needs) parts.push(`A round: ${plural(until - from + 1, "frame")}, about ${duration(s.needs.seconds_per_frame * (until - from + 1))}, ${bytes(s.needs.memory_bytes)} of memory`);
+  if (s.first !== null || s.last !== null) parts.push(`range ${from}–${until}`);
   else if (last && !stale) parts.push(`last took ${duration(last.seconds)}`);
   return parts;
 }

@@ -16,6 +16,8 @@ import { drawCursor, drawStroke } from "./stroke_drawing.js";
 
 /** @type {[number, number, number]} */
 const WHITE = [255, 255, 255];
+/** Overlays that show the result as it will be exported: strokes would lie on it. */
+const RESULT_ONLY = new Set(["matte", "checker", "green"]);
 const GAP = 12; // image pixels between two panels
 
 export class Stage {
@@ -127,6 +129,7 @@ export class Stage {
       context.drawImage(bitmap, ...box);
       const overlay = panel === "plain" || (s.hidden && panel === "result") ? null : this.overlay(panel, editing, s);
       if (overlay) context.drawImage(overlay, ...box);
+      if (overlay && panel === "result") this.canvas.dataset.mask = this.nameLabels(editing, s); // for who waits for it
     });
     context.imageSmoothingEnabled = true;
     if (!s.hidden) this.drawStrokes(s);
@@ -179,7 +182,8 @@ export class Stage {
     const colours = new Map(objects.map((object) => [object.id, object]));
     const width = Math.max(2.5, Math.min(7, 3.2 * s.view.scale));
     const onScreen = (/** @type {[number, number][]} */ path) => path.map(([x, y]) => toScreen(s.view, { x, y }));
-    for (const stroke of [...strokes, ...s.sending]) {
+    const saved = RESULT_ONLY.has(s.overlay) && s.tool !== "select" ? [] : strokes;
+    for (const stroke of [...saved, ...s.sending]) {
       const object = colours.get(stroke.object_id);
       if (stroke.frame !== this.shown || object?.visible === false) continue;
       drawStroke(this.context, onScreen(denormalise(stroke.path, clip)), {

@@ -1,0 +1,119 @@
+"""Projects and files in the page: upload, what a clip needs, renaming, deleting, exports that are read back."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from driving import BODY, CLIP_SIZE, ROCK, Editor, Server, pixels
+from PIL import Image
+
+
+def export(editor: Editor, fmt: str, *without: str) -> bytes:
+    editor.press("Control+e")
+    editor.page.check(f"input[value={fmt}]")
+    for box in without:
+        editor.page.uncheck(box)
+    editor.page.click("#export-go")
+    editor.page.wait_for_selector("#export-save", timeout=120_000)
+    with editor.page.expect_download() as waiting:
+        editor.page.click("#export-save")
+    data = Path(waiting.value.path()).read_bytes()
+    editor.press("Escape")
+    return data
+
+
+def test_export_and_read_the_files_back(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    editor.round()
+    with zipfile.ZipFile(io.BytesIO(export(editor, "palette"))) as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".png"))
+        assert len(names) == 36
+        image = Image.open(io.BytesIO(archive.read(names[17])))
+        assert image.mode == "P"
+        assert np.array_equal(np.asarray(image), pixels(server.mask(17), *CLIP_SIZE))
+    scribbles = json.loads(export(editor, "scribbles"))
+    assert scribbles["sequence"]
+    assert len(scribbles["scribbles"]) == 36
+    assert b"ftyp" in export(editor, "overlay")[:16]
+    assert server.project()["export_choice"]["format"] == "overlay"
+    editor.page.reload()
+    editor.ready()
+    editor.press("Control+e")
+    assert editor.page.is_checked("input[value=overlay]"), "the last choice is remembered"
+
+
+def test_export_some_objects_within_the_marks(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    editor.press("n")
+    editor.page.wait_for_selector("[data-object='2'][aria-current='true']")
+    editor.draw(*ROCK)
+    editor.round()
+    editor.go(5)
+    editor.press("i")
+    editor.go(7)
+    editor.press("o", "Control+e")
+    editor.page.click("#pick-none")
+    assert "Choose at least one object" in editor.page.inner_text("#export-missing")
+    assert editor.page.is_disabled("#export-go")
+    editor.page.click("#pick-all")
+    assert editor.page.is_enabled("#export-go")
+    editor.press("Escape")
+    with zipfile.ZipFile(io.BytesIO(export(editor, "palette", "[name=object][value='1']"))) as archive:
+        assert archive.namelist() == ["00005.png", "00006.png", "00007.png"]
+        mask = np.asarray(Image.open(io.BytesIO(archive.read("00006.png"))))
+    shown = pixels(server.mask(6), *CLIP_SIZE)
+    assert {1, 2} <= set(np.unique(shown).tolist())
+    assert np.array_equal(mask, np.where(shown == 2, 2, 0))
+    editor.press("o")  # frame 7: no limit any more
+    editor.press("Control+e")
+    assert not editor.page.is_checked("[name=object][value='1']"), "the last choice is remembered"
+    assert editor.page.is_checked("[name=object][value='2']")
+    assert "Frames 5 to 7 (as last time)" in editor.page.inner_text("[name=range]")
+
+
+def test_upload_says_what_a_clip_needs_and_refuses_other_files(
+    server: Server, open_page: Any, clip: Path, tmp_path: Path
+) -> None:
+    editor = open_page(server)
+    text = tmp_path / "notes.mp4"
+    text.write_text("no video")
+    editor.page.set_input_files("#drop input", str(text))
+    editor.page.wait_for_selector(".toast.error")
+    editor.page.set_input_files("#drop input", str(clip))
+    editor.page.wait_for_selector("#needs[open]")
+    said = editor.page.inner_text("#needs")
+    for fact in ("320 × 180", "36 frames", "Memory", "A round on this machine"):
+        assert fact in said
+    editor.page.click("#needs .primary")
+    editor.ready()
+    assert editor.page.inner_text("#clip-name").startswith("bunny")
+
+
+def test_projects_are_renamed_and_deleted_in_the_list(editor: Editor, server: Server) -> None:
+    editor.draw(*BODY)
+    project = server.project()["id"]
+    editor.press("Control+o")
+    row = f"[data-project={project}]"
+    editor.page.click(f"{row} [aria-label^=Rename]")
+    editor.page.keyboard.type("rabbit run")
+    editor.press("Enter")
+    editor.page.wait_for_selector(f"{row} .open:has-text('rabbit run')")
+    assert server.get(f"/projects/{project}")["name"] == "rabbit run"
+    editor.page.click(f"{row} .open")
+    editor.ready()
+    assert editor.page.inner_text("#clip-name") == "rabbit run"
+    editor.press("Control+o")
+    editor.page.click(f"{row} [aria-label^=Delete]")
+    assert "cannot be undone" in editor.page.inner_text("#ask")
+    editor.press("Escape")
+    assert editor.page.locator(row).count() == 1
+    editor.page.click(f"{row} [aria-label^=Delete]")
+    editor.page.click("#ask .danger")
+    editor.page.wait_for_selector(row, state="detached")
+    assert project not in [each["id"] for each in server.get("/projects")["projects"]]
+    assert not (server.home / project).exists()

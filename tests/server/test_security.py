@@ -68,7 +68,8 @@ def test_the_own_page_and_no_page_are_let_in(client):
 def test_an_open_address_takes_addresses_and_its_name_but_no_foreign_names(tmp_path, networks):
     settings = Settings(projects=tmp_path, token=TOKEN, host="0.0.0.0")
     with TestClient(create_app(settings, networks), base_url="http://192.168.1.5:8765") as client:
-        assert client.get("/api/app").status_code == 401
+        for route in ROUTES:
+            assert client.get(route).status_code == 401
         bearer = {"Authorization": f"Bearer {TOKEN}"}
         assert client.get("/api/app", headers=bearer).status_code == 200
         assert client.get("/api/app", headers={**bearer, "Host": "evil.example"}).status_code == 403

@@ -47,6 +47,8 @@ def test_a_study_runs_from_the_first_sequence_to_the_last(serve, davis, tmp_path
             assert (state["phase"], state["slider_locked"]) == ("scribble", True)
             body = {"seq": page.project["seq"], "frame": 2, "object_id": 1, "kind": "add", "path": [[0.5, 0.5]]}
             assert client.post(f"{page.base}/strokes", json=body).status_code == 409
+            brush = client.post(f"{page.base}/paint", json={"seq": page.project["seq"], "frame": 1, "runs": [1, 3072]})
+            assert "brush and eraser are off" in brush.json()["error"]["message"]
             page.round()
             assert study(page)["phase"] == "find"
             assert client.post(f"{page.base}/strokes", json=body).status_code == 409

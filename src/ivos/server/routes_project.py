@@ -12,6 +12,7 @@ from PIL import Image
 
 from ivos.server.answer_schemas import ChangeAnswer, ChangesAnswer, FrameMask, ProjectAnswer, Summary
 from ivos.server.answers import frame_mask, project_answer, summary
+from ivos.server.problems import Problem
 from ivos.server.schemas import (
     Change,
     DeleteStrokes,
@@ -94,8 +95,10 @@ def delete_strokes(space: WorkspaceHere, request: DeleteStrokes) -> ChangeAnswer
 
 
 @router.post("/paint")
-def paint(space: WorkspaceHere, request: PaintRequest) -> ChangeAnswer:
-    """A frame's mask after one drag of brush or eraser."""
+def paint(space: WorkspaceHere, here: ServicesHere, request: PaintRequest) -> ChangeAnswer:
+    """A frame's mask after one drag of brush or eraser; not in a study, which measures scribbles."""
+    if here.study is not None:
+        raise Problem(409, "order", "The study measures scribbles: brush and eraser are off. Draw a stroke instead.")
     return change(space, lambda: space.paint(request), request.frame)
 
 

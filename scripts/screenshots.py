@@ -1,6 +1,6 @@
 """Pictures of the web app's main states and a short animation, made by driving it: `python scripts/screenshots.py`.
 
-Needs Chromium (CHROMIUM, default /usr/bin/chromium) and `pip install playwright`; writes docs/images/.
+Needs Chromium (CHROMIUM, default /usr/bin/chromium); writes docs/images/.
 """
 
 from __future__ import annotations
@@ -88,7 +88,6 @@ class Hand:
     """Draws and presses keys."""
 
     def __init__(self, page: Any, camera: Camera) -> None:
-        """Hold the pen."""
         """Act on a page, before a camera."""
         self.page, self.camera = page, camera
 

@@ -220,7 +220,7 @@ def test_no_key_leaves_the_page(editor: Editor, key: str) -> None:
 def test_a_tab_with_strokes_on_their_way_asks_before_it_closes(editor: Editor, server: Server) -> None:
     held: list[Any] = []
     asked: list[str] = []
-    editor.page.route("**/strokes", lambda route: held.append(route))
+    editor.page.route("**/strokes", lambda route: held.append(route))  # noqa: PLW0108  Playwright cannot mark a built-in
     editor.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     editor.stroke(*BODY)
     until(lambda: editor.page.evaluate("1") and held)
@@ -229,6 +229,6 @@ def test_a_tab_with_strokes_on_their_way_asks_before_it_closes(editor: Editor, s
     held[0].continue_()
     editor.saved()
     assert len(server.project()["strokes"]) == 1
-    editor.page.close(run_before_unload=True)
-    until(lambda: editor.page.is_closed() or not editor.page.wait_for_timeout(20))
+    with editor.page.expect_event("close"):
+        editor.page.close(run_before_unload=True)
     assert asked == ["beforeunload"]

@@ -15,7 +15,8 @@ PARTS = {"encode": "encode a frame", "annotate": "A-Net", "transfer": "T-Net"}
 def table(results: list[Result]) -> str:
     """A Markdown table with a column a machine."""
     lines = [["", *(_machine(result) for result in results)], ["---", *("---:" for _ in results)]]
-    lines += [[title, *(cell(result) for result in results)] for title, cell in _rows().items()]
+    rows = {**_rows(), **(_app_rows() if any("app" in result for result in results) else {})}
+    lines += [[title, *(cell(result) for result in results)] for title, cell in rows.items()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -63,6 +64,24 @@ def _rows() -> dict[str, Callable[[Result], str]]:
         "torch, commit, date": lambda r: ", ".join(
             (r["machine"]["torch"], r["machine"]["commit"], r["machine"]["date"][:10])
         ),
+    }
+
+
+def _app_rows() -> dict[str, Callable[[Result], str]]:
+    """The web app's rows; results that were stored before it was measured, or without a browser, show a dash."""
+
+    def cell(name: str, shown: Callable[[float], str]) -> Callable[[Result], str]:
+        def text(result: Result) -> str:
+            value = result.get("app", {}).get("figures", {}).get(name)
+            return "–" if value is None else shown(value)
+
+        return text
+
+    return {
+        "app: a stroke's round trip": cell("stroke_round_trip_ms", _ms),
+        "app: from the pen's release to the mask on the screen": cell("stroke_drawn_ms", _ms),
+        "app: masks streamed": cell("stream_frames_per_second", lambda rate: f"{rate:.1f} frames/s"),
+        "app: what the server adds to a frame": cell("server_adds", lambda share: f"{100 * share:.1f} %"),
     }
 
 

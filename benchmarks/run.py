@@ -16,6 +16,7 @@ from statistics import median
 
 import torch
 import tyro
+from app import app_figures
 from machine import ROOT, facts, matmul_gflops
 from measure import OBJECTS, Part, Sample, loading_milliseconds, parts, session_times
 from report import Result, table, with_table
@@ -81,6 +82,7 @@ def measure(options: Options) -> Result:
         "figures": figures(samples, [loading_milliseconds() for _ in range(options.repeats)]),
         "parts": {model.config.name: _parts(model, options, peaks) for model in (lite, paper)},
         "samples": samples,
+        "app": app_figures(lite, options.size, options.frames, options.repeats),
     }
 
 

@@ -41,6 +41,20 @@ def test_the_table_has_a_column_a_machine_and_rounds_its_figures() -> None:
     assert "| encode a frame, `lite`: work, share of the matmul rate | 11.2 GFLOP, 32% | 11.2 GFLOP, 32% |" in lines
 
 
+APP = {"stroke_round_trip_ms": 161.6, "stream_frames_per_second": 7.25, "server_adds": 0.0612, "stroke_drawn_ms": 180.2}
+
+
+def test_the_app_has_rows_as_soon_as_one_result_has_its_figures() -> None:
+    assert "app" not in report.table([RESULT])
+    without_browser = {**RESULT, "app": {"figures": {**APP, "stroke_drawn_ms": None}}}
+    lines = report.table([RESULT, {**RESULT, "app": {"figures": APP}}, without_browser]).splitlines()
+    assert {line.count("|") for line in lines} == {5}
+    assert "| app: a stroke's round trip | – | 162 ms | 162 ms |" in lines
+    assert "| app: from the pen's release to the mask on the screen | – | 180 ms | – |" in lines
+    assert "| app: masks streamed | – | 7.2 frames/s | 7.2 frames/s |" in lines
+    assert "| app: what the server adds to a frame | – | 6.1 % | 6.1 % |" in lines
+
+
 def test_only_the_marked_block_changes() -> None:
     readme = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
     assert report.with_table(readme, "new") == f"before\n{report.BEGIN}\nnew\n{report.END}\nafter\n"

@@ -220,7 +220,7 @@ def test_no_key_leaves_the_page(editor: Editor, key: str) -> None:
 def test_a_tab_with_strokes_on_their_way_asks_before_it_closes(editor: Editor, server: Server) -> None:
     held: list[Any] = []
     asked: list[str] = []
-    editor.page.route("**/strokes", lambda route: held.append(route))  # noqa: PLW0108  Playwright cannot mark a built-in
+    editor.page.route("**/strokes", lambda route: held.append(route))
     editor.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     editor.stroke(*BODY)
     until(lambda: editor.page.evaluate("1") and held)

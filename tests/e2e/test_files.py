@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import zipfile
@@ -76,7 +77,15 @@ def test_export_some_objects_within_the_marks(editor: Editor, server: Server) ->
     assert "Frames 5 to 7 (as last time)" in editor.page.inner_text("[name=range]")
 
 
-def test_upload_says_what_a_clip_needs_and_refuses_other_files(
+DROP = """(text) => {
+    const file = new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], "bunny.mp4", { type: "video/mp4" });
+    const dropped = { dataTransfer: new DataTransfer(), bubbles: true, cancelable: true };
+    dropped.dataTransfer.items.add(file);
+    document.querySelector("#drop").dispatchEvent(new DragEvent("drop", dropped));
+}"""
+
+
+def test_a_dropped_clip_says_what_it_needs_and_other_files_are_refused(
     server: Server, open_page: Any, clip: Path, tmp_path: Path
 ) -> None:
     editor = open_page(server)
@@ -84,7 +93,7 @@ def test_upload_says_what_a_clip_needs_and_refuses_other_files(
     text.write_text("no video")
     editor.page.set_input_files("#drop input", str(text))
     editor.page.wait_for_selector(".toast.error")
-    editor.page.set_input_files("#drop input", str(clip))
+    editor.page.evaluate(DROP, base64.b64encode(clip.read_bytes()).decode())
     editor.page.wait_for_selector("#needs[open]")
     said = editor.page.inner_text("#needs")
     for fact in ("320 × 180", "36 frames", "Memory", "A round on this machine"):

@@ -39,6 +39,18 @@ def test_objects_are_made_named_hidden_locked_and_deleted(editor: Editor, server
     until(lambda: len(server.project()["objects"]) == 2)
 
 
+def test_the_chosen_object_is_in_sight_in_a_long_list(editor: Editor) -> None:
+    for k in range(2, 11):
+        editor.press("n")
+        editor.page.wait_for_selector(f"[data-object='{k}'][aria-current='true']")
+    for key, k in (("1", 1), ("9", 9)):
+        editor.press(key)
+        editor.page.wait_for_selector(f"[data-object='{k}'][aria-current='true']")
+        box, row = (editor.page.locator(each).bounding_box() for each in ("#objects", f"[data-object='{k}']"))
+        assert box["y"] - 1 <= row["y"]
+        assert row["y"] + row["height"] <= box["y"] + box["height"] + 1
+
+
 def test_brush_and_eraser_change_pixels_and_later_rounds_keep_them(editor: Editor, server: Server) -> None:
     editor.draw(*BODY)
     editor.round()
@@ -220,7 +232,11 @@ def test_no_key_leaves_the_page(editor: Editor, key: str) -> None:
 def test_a_tab_with_strokes_on_their_way_asks_before_it_closes(editor: Editor, server: Server) -> None:
     held: list[Any] = []
     asked: list[str] = []
-    editor.page.route("**/strokes", lambda route: held.append(route))
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    editor.page.route("**/strokes", hold)
     editor.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     editor.stroke(*BODY)
     until(lambda: editor.page.evaluate("1") and held)

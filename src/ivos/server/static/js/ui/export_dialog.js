@@ -27,7 +27,7 @@ export function showExport(store, editing) {
   if (!project || dialog.open) return;
   const choice = project.export_choice;
   const offered = ranges({ first, last }, choice, project.clip.num_frames);
-  const which = h("div", {}, h("h3", {}, "Objects"), objects(project, choice), h("h3", {}, "Frames"), frames(offered));
+  const which = h("div", {}, ...objects(project, choice), h("h3", {}, "Frames"), frames(offered));
   const form = h("form", { method: "dialog" }, head(), h("div", { class: "body" }, formats(choice?.format ?? "palette"), which), h("footer", {}));
   const footer = form.querySelector("footer");
   const begin = async (/** @type {Event} */ event) => {
@@ -67,7 +67,7 @@ function formats(chosen) {
   return h("div", {}, h("h3", {}, "Format"), h("div", { class: "choices", role: "radiogroup", "aria-label": "Format" }, ...choices));
 }
 
-/** A box to tick for every object. @param {import("../data/types.js").Project} project @param {import("../data/types.js").ExportRequest | null} choice */
+/** A heading and a box to tick for every object. @param {import("../data/types.js").Project} project @param {import("../data/types.js").ExportRequest | null} choice */
 function objects(project, choice) {
   const chosen = chosenObjects(choice, project.objects);
   const boxes = project.objects.map((object) => {
@@ -76,13 +76,14 @@ function objects(project, choice) {
     return h("label", { class: "pick" }, h("input", { type: "checkbox", name: "object", value: object.id, checked: chosen.has(object.id) }), swatch, object.name);
   });
   const list = h("div", { class: "picks", role: "group", "aria-label": "Objects" }, ...boxes);
-  if (boxes.length < 2) return list;
+  const heading = h("h3", { class: "with-buttons" }, "Objects");
+  if (boxes.length < 2) return [heading, list];
   const all = (/** @type {boolean} */ on) => () => {
     for (const box of list.querySelectorAll("[name=object]")) box.checked = on;
     list.dispatchEvent(new Event("change", { bubbles: true }));
   };
-  list.append(h("button", { class: "plain small", id: "pick-all", type: "button", onclick: all(true) }, "All"), h("button", { class: "plain small", id: "pick-none", type: "button", onclick: all(false) }, "None"));
-  return list;
+  heading.append(h("button", { class: "plain small", id: "pick-all", type: "button", onclick: all(true) }, "All"), h("button", { class: "plain small", id: "pick-none", type: "button", onclick: all(false) }, "None"));
+  return [heading, list];
 }
 
 /** @param {import("../pure/export_choice.js").Range[]} offered */

@@ -9,7 +9,7 @@ import { $, h, icon, refill, toast } from "./dom.js";
 /** @param {import("../state.js").AppStore} store @param {() => import("../data/editing.js").Editing | null} editing */
 export function objectList(store, editing) {
   const list = $("objects");
-  let renaming = 0;
+  let [renaming, shown] = [0, 0];
   const patch = (/** @type {ObjectFacts} */ object, /** @type {Record<string, unknown>} */ body) =>
     editing()?.change("PATCH", `/objects/${object.id}`, body);
   const draw = () => {
@@ -34,6 +34,8 @@ export function objectList(store, editing) {
       );
       return items.length ? items : [h("li", { class: "empty" }, "No object. Press N to make one.")];
     });
+    if (shown !== objectId) list.querySelector("[aria-current=true]")?.scrollIntoView({ block: "nearest" });
+    shown = objectId;
     const field = list.querySelector("input.name");
     if (field) (field.focus(), field.select());
   };

@@ -38,7 +38,7 @@ bench: setup  ## measure this machine, store it under benchmarks/results/, renew
 	$(BIN)/python benchmarks/run.py --readme
 
 docs: setup  ## renew what is generated in docs/ and the README
-	$(BIN)/python scripts/docs.py
+	$(BIN)/python scripts/docs.py && $(BIN)/python scripts/research_docs.py
 	$(BIN)/python benchmarks/run.py --readme
 
 train-lite: setup  ## train the bundled weights again: DATA=folder with DAVIS/ and images/, STAMPS=folder of cut-outs

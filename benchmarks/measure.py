@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 import ivos
 from ivos.core.geometry import pad_to_multiple
@@ -109,7 +109,12 @@ def parts(model: Networks, size: tuple[int, int], repeats: int) -> dict[str, Par
         return {name: _part(call, repeats) for name, call in calls.items()}
 
 
+def _fused_convolution(x: Sequence[int], weight: Sequence[int], *_: object, out_shape: Sequence[int]) -> int:
+    return conv_flop_count(list(x), list(weight), list(out_shape))
+
+
 def _part(call: Callable[[], object], repeats: int) -> Part:
-    with FlopCounterMode(display=False) as counter:
+    fused = {torch.ops.mkldnn._convolution_pointwise: _fused_convolution}
+    with FlopCounterMode(display=False, custom_mapping=fused) as counter:
         call()
     return Part(counter.get_total_flops() / 1e9, median(timed(call) for _ in range(repeats)))

@@ -32,6 +32,7 @@ Errors are one sentence on standard error and exit code 2; Ctrl-C leaves finishe
 def main() -> None:
     """Write all of them."""
     renew_model_card(ROOT / "docs" / "model-card.md")
+    renew_hint(ROOT / "docs" / "interactive-benchmark.md")
     (ROOT / "docs" / "cli.md").write_text(command_line_page())
     draw_demo(ROOT / "docs" / "images" / "demo.jpg")
 
@@ -73,7 +74,7 @@ def renew_model_card(page: Path) -> None:
 def training_table(card: dict[str, Any]) -> str:
     """The two stages' numbers side by side, and the sources."""
     stages = {name: card[name] for name in ("a-net", "t-net")}
-    facts = {name: {**stage["recipe"], **stage} for name, stage in stages.items()}
+    facts = {name: _with_predecessors(stage) for name, stage in stages.items()}
     shown = (
         "steps_done",
         "batch",
@@ -90,6 +91,19 @@ def training_table(card: dict[str, Any]) -> str:
     return "\n".join(
         ["| | A-Net | T-Net |", "|---|---|---|", *rows, "", "Sources, as `ivos train` takes them:", "", sources]
     )
+
+
+def _with_predecessors(stage: dict[str, Any]) -> dict[str, str]:
+    """The facts of a stage; what differs from the run that it continued stands as "earlier, then later"."""
+    facts = {key: str(value) for key, value in {**stage["recipe"], **stage}.items()}
+    if "continues" not in stage:
+        return facts
+    earlier = _with_predecessors(stage["continues"])
+    return {
+        key: value if earlier.get(key) == value else f"{earlier[key]}, then {value}"
+        for key, value in facts.items()
+        if key in earlier
+    }
 
 
 def sequence_table(summary: dict[str, Any]) -> str:
@@ -109,6 +123,15 @@ def single_step_table(figures: dict[str, dict[str, float]]) -> str:
     """Mean J of every measure over the sequences."""
     rows = [f"| {name.replace('_', ' ')} | {value:.3f} |" for name, value in figures["mean"].items()]
     return "\n".join(["| measure | J |", "|---|---|", *rows])
+
+
+def renew_hint(page: Path) -> None:
+    """Replace the page's table of what following the hint brings, by `benchmarks/hint.py`."""
+    stored = json.loads((ROOT / "benchmarks" / "results" / "hint-lite.json").read_text())
+    mean = stored["mean"]
+    rows = [f"| {way} | {mean[way]:+.3f} |" for way in ("hint", "middle", "random", "oracle")]
+    head = [f"J after round 1: {mean['round_1']:.3f}.", "", "| frame of the correction | gain of J |", "|---|---|"]
+    page.write_text(_with_block(page.read_text(), "hint", "\n".join([*head, *rows])))
 
 
 def _with_block(text: str, name: str, block: str) -> str:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The recipe of the bundled lite weights: A-Net, then T-Net, then the weights file in the package.
+# The recipe of the bundled lite weights: A-Net in two goes, then T-Net together with A-Net's decoder, then the weights file in the package.
 # usage: train_lite.sh DATA STAMPS    (DATA holds DAVIS/ and images/; STAMPS: e.g. Debian's tuxpaint-stamps-default)
 set -euo pipefail
 data=${1:?the folder that holds DAVIS/ and images/} stamps=${2:?a folder of cut-outs with transparency}
@@ -12,6 +12,8 @@ for source in animals7,3 ccp-clothing,2,0.8 bsds500,1 weizmann-horses,1.2 food-p
 done
 sources+=(--data "cut-outs,without=*mirror*+*cartoon*:$stamps")
 ivos train a-net "${sources[@]}" --out runs/lite-a-net
-ivos train t-net "${sources[@]}" --out runs/lite-t-net --init runs/lite-a-net/weights.safetensors
+ivos train a-net "${sources[@]}" --out runs/lite-a-net-2 --init runs/lite-a-net/weights.safetensors \
+    --steps 1700 --learning-rate 1e-3
+ivos train t-net "${sources[@]}" --out runs/lite-t-net --init runs/lite-a-net-2/weights.safetensors
 mkdir -p src/ivos/weights
 cp runs/lite-t-net/weights.safetensors src/ivos/weights/lite.safetensors

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ivos.core.fusion import fuse
+from ivos.core.fusion import fuse, held_to_strokes
 from ivos.errors import InputError
 
 PROBABILITIES = hnp.arrays(
@@ -55,3 +55,37 @@ def test_edges():
 def test_bad_input_is_refused(shape, threshold):
     with pytest.raises(InputError):
         fuse(torch.zeros(shape), threshold)
+
+
+def upsampled(logits):
+    return torch.nn.functional.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False)
+
+
+@given(seed=st.integers(0, 999), threshold=st.sampled_from([0.3, 0.5, 0.8]), lines=st.integers(1, 4))
+def test_the_mask_agrees_with_the_strokes(seed, threshold, lines):
+    rng = np.random.default_rng(seed)
+    logits = torch.from_numpy(rng.normal(0, 6, (2, 1, 9, 12)).astype(np.float32))
+    maps = torch.zeros(2, 2, 1, 36, 48)  # positive, negative
+    for _ in range(lines):
+        sign, k = rng.integers(0, 2, 2)
+        y, x = (24 if sign else 0) + rng.integers(0, 8), rng.integers(0, 40)  # the signs a cell apart
+        maps[sign, k, 0, y : y + 3, x : x + 8] = 1
+    held = held_to_strokes(logits, *maps, threshold)
+    mask = upsampled(held).sigmoid() >= threshold
+    assert mask[maps[0] > 0].all()
+    assert not mask[maps[1] > 0].any()
+    right = (upsampled(logits).sigmoid() >= threshold) == (maps[0] > 0)
+    if bool((right | ((maps[0] == 0) & (maps[1] == 0))).all()):
+        assert torch.equal(held, logits)
+
+
+def test_nothing_changes_away_from_strokes_or_where_the_answer_is_right():
+    logits = torch.randn(1, 1, 9, 12, generator=torch.Generator().manual_seed(0))
+    positive, negative = torch.zeros(1, 1, 36, 48), torch.zeros(1, 1, 36, 48)
+    positive[..., 2:4, 2:10] = 1
+    held = held_to_strokes(logits, positive, negative)
+    assert torch.equal(held[..., 3:, :], logits[..., 3:, :])
+    assert torch.equal(held[..., 5:], logits[..., 5:])
+    sure = torch.full_like(logits, 3.0)
+    assert torch.equal(held_to_strokes(sure, positive, negative), sure)
+    assert torch.equal(held_to_strokes(-sure, negative, positive), -sure)

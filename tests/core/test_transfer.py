@@ -18,7 +18,9 @@ from ivos.core.transfer import (
     normalise_over_window,
     offsets,
     reading_matrix,
+    reading_mean,
     transition_matrix,
+    window_mean,
 )
 
 sides = st.integers(1, 19)
@@ -154,3 +156,50 @@ def test_carry_keeps_the_layout_of_cells() -> None:
     values = randn(0, 2, 3, 2, 5)
     matrix = torch.cat((torch.eye(10, dtype=torch.double), torch.zeros(10, 10, dtype=torch.double)))
     torch.testing.assert_close(carry(matrix, values), values[0])
+
+
+@given(
+    h=sides,
+    w=sides,
+    window=windows,
+    batch=st.sampled_from([(1, 1), (1, 3), (2, 2)]),
+    channels=st.integers(1, 3),
+    seed=st.integers(0, 999),
+)
+def test_the_window_mean_is_the_local_transfer_with_window_weights(
+    h: int, w: int, window: tuple[int, int], batch: tuple[int, int], channels: int, seed: int
+) -> None:
+    target, previous = randn(seed, batch[0], 4, h, w), randn(seed + 1, batch[0], 4, h, w)
+    values = randn(seed + 2, batch[1], channels, h, w)
+    weights = normalise_over_window(local_affinity(target, previous, *window))
+    expected = [local_transfer(weights, values[:, i : i + 1], *window) for i in range(channels)]
+    torch.testing.assert_close(window_mean(target, previous, values, *window), torch.cat(expected, dim=1))
+
+
+def test_the_window_mean_has_the_gradient_of_the_local_transfer() -> None:
+    target, previous, values = randn(0, 1, 4, 9, 20), randn(1, 1, 4, 9, 20), randn(2, 2, 1, 9, 20)
+    gradients = []
+    for mean in (
+        lambda t: window_mean(t, previous, values, 8, 2),
+        lambda t: local_transfer(normalise_over_window(local_affinity(t, previous, 8, 2)), values, 8, 2),
+    ):
+        t = target.clone().requires_grad_()
+        mean(t).square().sum().backward()
+        gradients.append(t.grad)
+    torch.testing.assert_close(*gradients)
+
+
+@given(
+    batch=st.sampled_from([(1, 1), (1, 3), (2, 2)]),
+    frames=st.integers(1, 3),
+    h=st.integers(1, 30),
+    w=st.integers(1, 30),
+    seed=st.integers(0, 999),
+)
+def test_the_reading_mean_is_what_the_reading_matrix_carries(
+    batch: tuple[int, int], frames: int, h: int, w: int, seed: int
+) -> None:
+    annotated, target = randn(seed, batch[0], frames, 4, h, w), randn(seed + 1, batch[0], 4, h, w)
+    values = randn(seed + 2, batch[1], frames, 5, h, w)
+    expected = carry(reading_matrix(annotated, target), values)
+    torch.testing.assert_close(reading_mean(annotated, target, values), expected)

@@ -1,5 +1,7 @@
 """The lite networks: encoder, its cheap backward pass, and both nets for several objects and frames."""
 
+import copy
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -7,6 +9,7 @@ from torch.nn import functional as F
 from ivos.model.atnet import build
 from ivos.model.config import PRESETS
 from ivos.model.efficientnet import EfficientNetLite0, FrozenDepthwise, SamePadConv, imagenet_state
+from ivos.model.fusing import fuse_batch_norms
 from ivos.model.networks import FeaturePyramid
 
 
@@ -47,6 +50,40 @@ def test_same_padding_puts_the_odd_pixel_at_the_lower_right():
     x = torch.arange(16.0).reshape(1, 1, 4, 4)
     expected = F.conv2d(F.pad(x, (0, 1, 0, 1)), torch.ones(1, 1, 3, 3), stride=2)
     torch.testing.assert_close(layer(x), expected)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (48, 80)])
+def test_fused_networks_are_the_same_function(net, size):
+    fused = copy.deepcopy(net)
+    fuse_batch_norms(fused)
+    assert not [module for module in fused.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        image, maps = torch.rand(1, 3, *size), torch.rand(2, 3, *size).round()
+        answers = []
+        for each in (net, fused):
+            features = each.encode_image(image)
+            answer = each.annotate(image, features, *maps.split(1, dim=1))
+            memory = [(features, answer.object_features)]
+            answers.append(
+                (features.s16, answer.logits, each.transfer(features, memory, features, maps[:, :1, ::4, ::4]))
+            )
+    for plain, quick in zip(*answers, strict=True):
+        torch.testing.assert_close(quick, plain, rtol=1e-3, atol=1e-3)
+
+
+def test_a_pass_gives_what_its_single_steps_give(net):
+    """The keys of a frame are kept for the next step of a pass; they must be that frame's."""
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        frames = [net.encode_image(torch.rand(1, 3, 32, 48)) for _ in range(3)]
+        memory = [(frames[0], torch.rand(1, net.config.widths.carried, 2, 3))]
+        probability = torch.rand(1, 1, 8, 12)
+        net.transfer(frames[1], memory, frames[0], probability)
+        in_pass = net.transfer(frames[2], memory, frames[1], probability)
+        net.transfer(frames[0], memory, frames[2], probability)
+        alone = net.transfer(frames[2], memory, frames[1], probability)
+        assert torch.equal(in_pass, alone)
 
 
 @pytest.mark.parametrize("size", [(16, 16), (48, 80)])

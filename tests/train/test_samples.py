@@ -4,7 +4,7 @@ import torch
 
 from ivos.errors import InputError
 from ivos.train import lite_samples, paper_samples
-from ivos.train.lite_samples import LiteSampling
+from ivos.train.lite_samples import DRIFTS, LEARNED, LiteSampling
 from ivos.train.paper_samples import PaperSampling, deformed, mini_sequence
 from ivos.train.samples import Samples, Share
 from ivos.train.scenery import Scenery
@@ -47,17 +47,19 @@ def test_single_frames_have_the_promised_shapes(name, scenery):
 
 def test_lite_sequences_of_a_step_have_equally_many_annotated_frames(scenery):
     samples = Samples(LiteSampling(scenery, (1, 2, 3)), 0, sequences=True)
-    counts = set()
+    counts, drifts = set(), set()
     for step in range(6):
         batch = [samples[step, place] for place in range(2)]
         counts.add(len(batch[0]["maps"]))
         assert len(batch[0]["maps"]) == len(batch[1]["maps"])
         for sample in batch:
-            count = len(sample["maps"])
-            assert sample["images"].shape == (count + 5, 3, CROP, CROP)
-            assert sample["masks"].shape == (count + 5, CROP, CROP)
+            frames = len(batch[0]["images"])
+            drifts.add(frames - len(sample["maps"]) - 1 - LEARNED)
+            assert sample["images"].shape == (frames, 3, CROP, CROP)
+            assert sample["masks"].shape == (frames, CROP, CROP)
             assert sample["previous"].shape == (CROP, CROP)
     assert len(counts) > 1
+    assert drifts == set(DRIFTS)
 
 
 def test_paper_sequences_have_one_annotated_frame_and_four_targets(scenery):

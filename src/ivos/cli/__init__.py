@@ -10,6 +10,7 @@ from typing import TextIO
 
 import tyro
 
+from ivos.cli.ablate import ablate
 from ivos.cli.app import app
 from ivos.cli.bench import bench
 from ivos.cli.convert import convert
@@ -37,6 +38,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = MappingProxyType(
         "info": info,
         "train": train,
         "convert": convert,
+        "ablate": ablate,
         "explain": explain,
         "bench": bench,
         "score": score,

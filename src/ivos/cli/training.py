@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import tyro
 from tqdm import tqdm
 
 from ivos.cli.console import DELAY_SECONDS, say
-from ivos.train.loop import Progress
+from ivos.train.loop import Progress, Watch
 from ivos.train.run import AnetTraining, TnetTraining, run
 
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
@@ -19,12 +21,19 @@ def train(
     | Annotated[TnetTraining, tyro.conf.subcommand("t-net")],
 ) -> None:
     """Train A-Net, then T-Net, on your own or public data."""
-    with tqdm(desc="Training", unit=" steps", bar_format=BAR, delay=DELAY_SECONDS, dynamic_ncols=True) as bar:
+    with progress_bar("Training") as show:
+        weights = run(stage, show)
+    say(f"The weights are in {weights}")
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Watch]:
+    """A watch for a training run that shows its steps and figures on standard error."""
+    with tqdm(desc=title, unit=" steps", bar_format=BAR, delay=DELAY_SECONDS, dynamic_ncols=True) as bar:
 
         def show(progress: Progress) -> None:
             bar.total = progress.steps
             bar.set_postfix({name: f"{value:.3f}" for name, value in progress.figures.items()}, refresh=False)
             bar.update(progress.step - bar.n)
 
-        weights = run(stage, show)
-    say(f"The weights are in {weights}")
+        yield show

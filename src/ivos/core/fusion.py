@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ivos.errors import InputError
 from ivos.types import MAX_OBJECTS
@@ -12,7 +15,7 @@ from ivos.types import MAX_OBJECTS
 def fuse(probability: Tensor, threshold: float = 0.8) -> Tensor:
     """The label mask: at every pixel the most probable object that reaches the threshold, else background.
 
-    Source: section 4.1 of the paper: probabilities below 0.8 are set to zero, then arg max. The lower id wins a tie;
+    Source: the paper: probabilities below 0.8 are set to zero, then arg max. The lower id wins a tie;
     NaN counts as below the threshold.
 
     Args:
@@ -37,3 +40,28 @@ def fuse(probability: Tensor, threshold: float = 0.8) -> Tensor:
     kept = torch.where(probability >= threshold, probability, 0)
     best, winner = kept.max(dim=0)
     return torch.where(best > 0, winner + 1, 0).to(torch.uint8)
+
+
+def held_to_strokes(logits: Tensor, positive: Tensor, negative: Tensor, threshold: float = 0.5) -> Tensor:
+    """Logits whose mask agrees with the strokes: under them, what a network answers is never wrong.
+
+    Only cells round a stroke's pixels that would come out wrong are changed, to a probability as far beyond the
+    threshold as one logit. Where a positive and a negative stroke pull at the same cell, it stays as it is.
+
+    Args:
+        logits: Shape (K, 1, h, w), with cells of 4 x 4 pixels that are resized without aligned corners.
+        positive: Where each object's strokes are, shape (K, 1, 4h, 4w), 0 or 1.
+        negative: Where the object is not, by strokes; same shape.
+        threshold: Smallest probability of an object, in (0, 1).
+
+    Returns:
+        Logits, shape (K, 1, h, w).
+    """
+    decision = math.log(threshold / (1 - threshold))
+    found = F.interpolate(logits, positive.shape[-2:], mode="bilinear", align_corners=False) >= decision
+    missing, extra = (  # a pixel is resized from the cells less than 4 pixels away: 8 pixels depend on a cell
+        F.max_pool2d(wrong.float(), 8, stride=4, padding=2) > 0
+        for wrong in ((positive > 0) & ~found, (negative > 0) & found)
+    )
+    raised = torch.where(missing & ~extra, logits.clamp(min=decision + 1), logits)
+    return torch.where(extra & ~missing, logits.clamp(max=decision - 1), raised)

@@ -1,6 +1,6 @@
 """The paper's idea: what is known of annotated and previous frames is carried to a target frame.
 
-Global transfer (section 3.2, eq. 1-3): every annotated pixel spreads its object feature over the whole target frame.
+Global transfer (eq. 1-3): every annotated pixel spreads its object feature over the whole target frame.
 Local transfer (eq. 4): every pixel of the previous frame spreads its probability over a window of the target frame.
 
 Both are a matrix of weights times values. How the weights are normalised is the paper's choice in
@@ -19,6 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+ROWS = 405  # targets that `reading_mean` works on at once: their scores stay in a core's cache
+PART = 64  # tiles that `window_mean` works on at once, likewise
 TILE = 8  # side of the tiles that `local_affinity` multiplies at once, in cells of one phase of the stride
 
 
@@ -51,6 +53,26 @@ def reading_matrix(annotated: Tensor, target: Tensor) -> Tensor:
     """
     scores = target.flatten(-2).transpose(-1, -2) @ _cells(annotated).transpose(-1, -2)  # (..., h*w, N*h*w)
     return scores.softmax(dim=-1).transpose(-1, -2)
+
+
+def reading_mean(annotated: Tensor, target: Tensor, values: Tensor) -> Tensor:
+    """`carry` with `reading_matrix`, some targets at a time, so that the whole matrix is never in memory.
+
+    Args:
+        annotated: Stride-16 keys of the N annotated frames, shape (B, N, C, h, w).
+        target: Stride-16 keys of the target frame, shape (B, C, h, w).
+        values: Object features of the annotated frames, shape (K, N, V, h, w); K = B, or any K if B = 1.
+
+    Returns:
+        The mean over all annotated pixels, weighted by the soft-max of the inner products, shape (K, V, h, w).
+    """
+    (b, _, h, w), (k, _, v) = target.shape, values.shape[:3]
+    source, query = _cells(annotated).transpose(-1, -2), target.flatten(2).transpose(1, 2)  # (B, C, M), (B, h*w, C)
+    carried = _cells(values)  # (K, M, V)
+    carried = carried.transpose(0, 1).reshape(1, -1, k * v) if b == 1 else carried  # (B, M, K/B*V)
+    parts = torch.split(query, ROWS, dim=1)
+    read = torch.cat([(rows @ source).softmax(dim=-1) @ carried for rows in parts], dim=1)
+    return read.reshape(b, h, w, k // b, v).permute(0, 3, 4, 1, 2).reshape(k, v, h, w)
 
 
 def carry(matrix: Tensor, values: Tensor) -> Tensor:
@@ -217,3 +239,61 @@ def local_transfer(weights: Tensor, probability: Tensor, radius: int, stride: in
     windows = F.unfold(probability, diameter, dilation=stride, padding=reach)  # (K, D*D, h*w)
     carried: Tensor = (weights.flatten(2) * windows).sum(dim=1)  # (K, h*w)
     return carried.reshape(probability.shape)
+
+
+def window_mean(target: Tensor, previous: Tensor, values: Tensor, radius: int, stride: int) -> Tensor:
+    """`local_transfer` with the weights of `normalise_over_window`, in one go and without the affinity's maps.
+
+    Each tile of targets is multiplied with the window round it, as in `local_affinity`; what lies outside a target's
+    own window gets the weight 0, and a last channel of ones, carried along, says what the weights of a target sum to.
+
+    Args:
+        target: Stride-4 keys of the target frame, shape (B, C, h, w); no inner product with `previous` may pass 80
+            (e^80 is near the end of float32 and bfloat16).
+        previous: Stride-4 keys of the previous frame, shape (B, C, h, w).
+        values: What the previous frame carries, shape (K, V, h, w); K = B, or any K if B = 1.
+        radius: Reach of the window in cells.
+        stride: Distance between the cells that are compared.
+
+    Returns:
+        Shape (K, V, h, w): for each target cell the mean over its window, weighted by e to the inner product.
+    """
+    reach, (h, w) = radius // stride, target.shape[-2:]
+    (b, c), (k, v), side = target.shape[:2], values.shape[:2], TILE + 2 * reach
+    rows, cols = (-(-n // (stride * TILE)) for n in (h, w))  # in tiles
+    right, below, margin = cols * stride * TILE - w, rows * stride * TILE - h, reach * stride
+    grown = (0, 0, margin, right + margin, margin, below + margin)
+    carried = torch.cat((values.reshape(b, -1, h, w), values.new_ones(b, 1, h, w)), dim=1)  # (B, K/B*V + 1, h, w)
+    query = _phases_last(F.pad(target.permute(0, 2, 3, 1), (0, 0, 0, right, 0, below)), stride)
+    query = query.reshape(-1, rows, TILE, cols, TILE, c).transpose(2, 3).reshape(-1, TILE * TILE, c)
+    source, carried = (
+        _phases_last(F.pad(x.permute(0, 2, 3, 1), grown), stride)  # (B*s*s, rows*8 + 2*reach, cols*8 + 2*reach, C)
+        .unfold(1, side, TILE)
+        .unfold(2, side, TILE)
+        .permute(0, 1, 2, 4, 5, 3)
+        .reshape(-1, side * side, x.shape[1])
+        for x in (previous, carried)
+    )
+    band = _outside_band(reach, query.device).to(query.dtype)  # (64, side*side), -inf outside a target's own window
+    parts = zip(*(torch.split(x, PART) for x in (query, source, carried)), strict=True)
+    sums = torch.cat([torch.baddbmm(band, q, s.transpose(1, 2)).exp_() @ v for q, s, v in parts])  # (tiles, 64, V')
+    means = (sums[..., :-1] / sums[..., -1:]).reshape(b, stride, stride, rows, cols, TILE, TILE, -1)
+    return means.permute(0, 7, 3, 5, 1, 4, 6, 2).reshape(k, v, rows * TILE * stride, cols * TILE * stride)[..., :h, :w]
+
+
+def _phases_last(x: Tensor, stride: int) -> Tensor:
+    """The cells of one phase of the stride side by side: (B, H, W, C) -> (B*s*s, H/s, W/s, C)."""
+    b, h, w, c = x.shape
+    x = x.reshape(b, h // stride, stride, w // stride, stride, c).permute(0, 2, 4, 1, 3, 5)
+    return x.reshape(-1, h // stride, w // stride, c)
+
+
+@lru_cache(maxsize=4)
+@torch.inference_mode(mode=False)
+def _outside_band(reach: int, device: torch.device) -> Tensor:
+    """-inf where a cell of a tile's window is not in a target's own window, else 0: shape (64, side*side)."""
+    own = torch.arange(TILE, device=device)[:, None]
+    seen = torch.arange(TILE + 2 * reach, device=device)
+    inside = (seen >= own) & (seen <= own + 2 * reach)  # (8, side)
+    both = inside[:, None, :, None] & inside[None, :, None, :]  # (8, 8, side, side)
+    return torch.zeros(both.shape, device=device).masked_fill(~both, -torch.inf).reshape(TILE * TILE, -1)

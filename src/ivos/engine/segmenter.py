@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ivos.core.confidence import frame_confidence
+from ivos.core.fusion import held_to_strokes
 from ivos.core.scribbles import blur_maps, scribble_maps
 from ivos.engine.canvas import Canvas
 from ivos.engine.features import FeatureCache
@@ -58,7 +59,7 @@ class ClipSegmenter:
         objects: Sequence[int] | None = None,
         brushwork: LabelMask | None = None,
     ) -> PendingFrame:
-        """A-Net's answer to the strokes of the running round on one frame (section 3.2), the brushwork on top of it.
+        """A-Net's answer to the strokes of the running round on one frame, the brushwork on top of it.
 
         Args:
             state: Its result on the frame is the previous mask; 0.5 everywhere for objects that have none there.
@@ -108,7 +109,7 @@ class ClipSegmenter:
         return tuple(chosen)
 
     def transfer(self, t: int, memory: Sequence[tuple[int, Tensor]], previous: Carried) -> Carried:
-        """T-Net's answer on frame t, before superposition (section 3.3)."""
+        """T-Net's answer on frame t, before superposition (eq. 6)."""
         with torch.inference_mode():
             annotated = [(self.features[frame], object_features) for frame, object_features in memory]
             target = self.features[t]
@@ -162,14 +163,14 @@ class ClipSegmenter:
         if previous is not None:
             known = [row for row, k in enumerate(ids) if k in previous.objects]
             before[known] = self.canvas.painted_probability(previous, [ids[row] for row in known])
+        positive, negative = (self.canvas.maps(each) for each in maps)
         answer = self._networks.annotate(
-            self.canvas.image(self._frames[frame], frame),
-            self.features[frame],
-            before,
-            self.canvas.maps(maps[0]),
-            self.canvas.maps(maps[1]),
+            self.canvas.image(self._frames[frame], frame), self.features[frame], before, positive, negative
         )
-        return self._result(answer.logits.float(), ids), answer.object_features.float().cpu().numpy()
+        logits, config = answer.logits.float(), self._networks.config
+        if config.strokes_hold:
+            logits = held_to_strokes(logits, positive, negative, config.fusion_threshold)
+        return self._result(logits, ids), answer.object_features.float().cpu().numpy()
 
     def _described(self, frame: int, result: FrameResult, brushwork: LabelMask, maps: Maps) -> NDArray[np.float32]:
         """The object features of a result with brushwork on it."""

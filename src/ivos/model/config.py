@@ -34,7 +34,8 @@ class Widths:
     """Channels of the `lite` networks.
 
     Attributes:
-        neck: R5 after its 1x1, and the object features.
+        neck: R5 after its 1x1.
+        carried: The object features.
         refine: The bottom-up path of refine blocks.
         aspp: The output of the atrous pyramid.
         key: Keys of the global transfer.
@@ -42,6 +43,7 @@ class Widths:
     """
 
     neck: int = 128
+    carried: int = 64
     refine: int = 64
     aspp: int = 128
     key: int = 64
@@ -63,12 +65,13 @@ class ModelConfig:
         always_pad: Released quirk: a size that is already a multiple grows by `pad_multiple`.
         pad_mode: How the border is filled.
         align_corners: Convention of every bilinear resize.
-        fusion_threshold: Probabilities below it count as background (section 3.4).
+        fusion_threshold: Probabilities below it count as background (the paper: 0.8).
         scribble_radius: Strokes are dilated with an ellipse of this radius in pixels.
         blur_corrections: From round 2 on, scribble maps are blurred (5 x 5, sigma 6).
         negatives_in_first_round: Whether the negative map is used in round 1 (the paper's is 0).
         negatives_inside_previous_only: The negative map is zeroed outside the object's previous mask.
         accumulate_scribbles: Strokes of earlier rounds on the same frame are drawn again.
+        strokes_hold: A-Net's answer is corrected where the mask would contradict the strokes.
         reach: Share of the way to the neighbouring annotated frame that a pass runs over.
         reduced_precision: Whether `load_model` may run it in bf16 where that is faster; False asks for float32.
     """
@@ -88,6 +91,7 @@ class ModelConfig:
     negatives_in_first_round: bool = False
     negatives_inside_previous_only: bool = False
     accumulate_scribbles: bool = False
+    strokes_hold: bool = False
     reach: float = 1.0
     reduced_precision: bool = True
 
@@ -98,9 +102,10 @@ PRESETS = MappingProxyType(
             name="lite",
             architecture="lite",
             local=LocalTransfer(radius=8, stride=2, normalised_over="window"),
-            fusion_threshold=0.5,
+            fusion_threshold=0.65,
             negatives_in_first_round=True,
             accumulate_scribbles=True,
+            strokes_hold=True,
         ),
         "paper": ModelConfig(name="paper", architecture="paper", align_corners=True),
         "authors": ModelConfig(

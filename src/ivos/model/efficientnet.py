@@ -63,11 +63,20 @@ class SamePadConv(nn.Conv2d):
         return F.conv2d(F.pad(input, (low, high, low, high)), self.weight, self.bias, stride, 0, 1, self.groups)
 
 
-def _conv(inside: int, outside: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1) -> nn.Module:
+def _conv(
+    inside: int, outside: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1
+) -> nn.Sequential:
     return nn.Sequential(
         SamePadConv(inside, outside, kernel, stride, dilation=dilation, groups=groups, bias=False),
         nn.BatchNorm2d(outside, eps=1e-3, momentum=0.01),
     )
+
+
+def _conv_relu6(
+    inside: int, outside: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1
+) -> nn.Sequential:
+    conv = _conv(inside, outside, kernel, stride=stride, dilation=dilation, groups=groups)
+    return conv.append(nn.ReLU6(inplace=True))
 
 
 class InvertedResidual(nn.Module):
@@ -77,15 +86,15 @@ class InvertedResidual(nn.Module):
         """Build the three convolutions; `expansion` 1 has no expanding one."""
         super().__init__()
         wide = inside * expansion
-        self.expand = _conv(inside, wide, 1) if expansion > 1 else None
-        self.depthwise = _conv(wide, wide, kernel, stride=stride, dilation=dilation, groups=wide)
+        self.expand = _conv_relu6(inside, wide, 1) if expansion > 1 else None
+        self.depthwise = _conv_relu6(wide, wide, kernel, stride=stride, dilation=dilation, groups=wide)
         self.project = _conv(wide, outside, 1)
         self.residual = stride == 1 and inside == outside
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (B, C, H, W) -> (B, C', H / stride, W / stride)."""
-        y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
-        y = self.project(F.relu6(self.depthwise(y), inplace=True))
+        y = x if self.expand is None else self.expand(x)
+        y = self.project(self.depthwise(y))
         result: Tensor = x + y if self.residual else y
         return result
 
@@ -96,7 +105,7 @@ class EfficientNetLite0(nn.Module):
     def __init__(self) -> None:
         """Build stem and stages with PyTorch's initialisation."""
         super().__init__()
-        self.stem = _conv(3, 32, 3, stride=2)
+        self.stem = _conv_relu6(3, 32, 3, stride=2)
         stages, inside = [], 32
         for expansion, kernel, channels, blocks, stride, dilation in STAGES:
             first = InvertedResidual(inside, channels, kernel, expansion, stride, dilation)
@@ -107,7 +116,7 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Features s4, s8, s16 (stage 5) and s16 (stage 7) of images (B, 3, H, W) in [0, 1]."""
-        x = F.relu6(self.stem((image - MEAN) / STD), inplace=True)
+        x = self.stem((image - MEAN) / STD)
         levels = []
         for stage in self.stages:
             x = stage(x)

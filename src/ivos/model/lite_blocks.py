@@ -20,18 +20,23 @@ def conv_bn(inside: int, outside: int, kernel: int = 3, *, stride: int = 1, dila
     )
 
 
+def conv_bn_relu(inside: int, outside: int, kernel: int = 3, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """`conv_bn` and a ReLU, one pass over memory once `fuse_batch_norms` has been there."""
+    return conv_bn(inside, outside, kernel, stride=stride, dilation=dilation).append(nn.ReLU(inplace=True))
+
+
 class Residual(nn.Module):
     """Two 3 x 3 convolutions added to their input."""
 
     def __init__(self, channels: int, dilation: int = 1) -> None:
         """Build for `channels` in and out."""
         super().__init__()
-        self.first = conv_bn(channels, channels, dilation=dilation)
+        self.first = conv_bn_relu(channels, channels, dilation=dilation)
         self.second = conv_bn(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (B, C, h, w) -> the same."""
-        return F.relu_(x + self.second(F.relu_(self.first(x))))
+        return F.relu_(x + self.second(self.first(x)))
 
 
 class AtrousPyramid(nn.Module):
@@ -41,16 +46,16 @@ class AtrousPyramid(nn.Module):
         """Build branches of half the output width."""
         super().__init__()
         half = outside // 2
-        self.point = conv_bn(inside, half, 1)
-        self.atrous = nn.ModuleList(conv_bn(inside, half, dilation=rate) for rate in rates)
+        self.point = conv_bn_relu(inside, half, 1)
+        self.atrous = nn.ModuleList(conv_bn_relu(inside, half, dilation=rate) for rate in rates)
         self.mean = nn.Conv2d(inside, half, 1)  # no batch norm: its input is a single cell
-        self.join = conv_bn(half * (2 + len(rates)), outside, 1)
+        self.join = conv_bn_relu(half * (2 + len(rates)), outside, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (B, C, h, w) -> (B, C', h, w)."""
         mean = F.relu_(self.mean(x.mean((2, 3), keepdim=True))).expand(-1, -1, *x.shape[-2:])
-        branches = [F.relu_(self.point(x)), *(F.relu_(branch(x)) for branch in self.atrous), mean]
-        return F.relu_(self.join(torch.cat(branches, dim=1)))
+        joined: Tensor = self.join(torch.cat([self.point(x), *(branch(x) for branch in self.atrous), mean], dim=1))
+        return joined
 
 
 class Refine(nn.Module):
@@ -76,18 +81,55 @@ class Decoder(nn.Module):
         super().__init__()
         self.context = nn.Sequential(Residual(x16), Residual(x16, dilation=2))
         self.aspp = AtrousPyramid(x16, aspp)
-        self.lateral = conv_bn(x16 + aspp, refine, 1)
+        self.lateral = conv_bn_relu(x16 + aspp, refine, 1)
         self.refine8 = Refine(skip8, refine)
         self.refine4 = Refine(skip4, refine)
         self.aspp_to_head = nn.Conv2d(aspp, refine, 1)  # a 1 x 1 of the concatenation, done before the up-sampling
-        self.set1, self.set2 = conv_bn(refine, refine), conv_bn(refine, refine // 2)
+        self.set1, self.set2 = conv_bn_relu(refine, refine), conv_bn_relu(refine, refine // 2)
         self.set3 = nn.Conv2d(refine // 2, 1, 1)
 
     def forward(self, x16: Tensor, skip8: Tensor, skip4: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (B, 1, h4, w4) and the mid-layer features (B, refine, h4, w4)."""
         x16 = self.context(x16)
         aspp = self.aspp(x16)
-        refined = self.refine8(skip8, F.relu_(self.lateral(torch.cat((x16, aspp), dim=1))))
+        refined = self.refine8(skip8, self.lateral(torch.cat((x16, aspp), dim=1)))
         refined = self.refine4(skip4, refined)
         middle = F.relu_(refined + resize(self.aspp_to_head(aspp), refined))
-        return self.set3(F.relu_(self.set2(F.relu_(self.set1(middle))))), middle
+        return self.set3(self.set2(self.set1(middle))), middle
+
+
+class TransferDecoder(nn.Module):
+    """T-Net's decoder, made for several objects a frame: what depends on the frame alone is computed once for all.
+
+    A convolution of target and object features side by side is the sum of one over the target, shared, and one over
+    the few channels that each object brings. At stride 4 it is half as wide as A-Net's.
+    """
+
+    def __init__(self, target: tuple[int, int, int], brought: tuple[int, int, int], refine: int, aspp: int) -> None:
+        """Build for `target` channels of the frame and `brought` channels of an object at strides 16, 8 and 4."""
+        super().__init__()
+        x16, narrow = target[0], refine // 2
+        self.target16 = conv_bn(target[0], x16, 1)
+        self.target8, self.target4 = conv_bn(target[1], refine), conv_bn(target[2], narrow)
+        self.brought16 = nn.Conv2d(brought[0], x16, 1)
+        self.brought8 = nn.Conv2d(brought[1], refine, 3, padding=1)
+        self.brought4 = nn.Conv2d(brought[2], narrow, 3, padding=1)
+        self.context = Residual(x16, dilation=2)
+        self.aspp = AtrousPyramid(x16, aspp)
+        self.lateral = conv_bn_relu(x16 + aspp, refine, 1)
+        self.refine8, self.narrow, self.refine4 = Residual(refine), conv_bn(refine, narrow, 1), Residual(narrow)
+        self.aspp_to_head = nn.Conv2d(aspp, narrow, 1)  # a 1 x 1 of the concatenation, done before the up-sampling
+        self.set1, self.set2 = conv_bn_relu(narrow, narrow), conv_bn_relu(narrow, narrow)
+        self.set3 = nn.Conv2d(narrow, 2, 1)
+
+    def forward(self, target: tuple[Tensor, Tensor, Tensor], brought: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """Frame features (1 or K, C, h, w) and an object's (K, C', h, w), strides 16, 8, 4 -> (K, 2, h4, w4)."""
+        x16 = self.context(F.relu_(self.brought16(brought[0]) + self.target16(target[0])))
+        aspp = self.aspp(x16)
+        below = resize(self.lateral(torch.cat((x16, aspp), dim=1)), target[1])
+        x8 = self.refine8(F.relu_(self.brought8(brought[1]).add_(below) + self.target8(target[1])))
+        below = resize(self.narrow(x8), target[2])
+        x4 = self.refine4(F.relu_(self.brought4(brought[2]).add_(below) + self.target4(target[2])))
+        middle = F.relu_(x4 + resize(self.aspp_to_head(aspp), x4))
+        answer: Tensor = self.set3(self.set2(self.set1(middle)))
+        return answer

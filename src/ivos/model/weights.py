@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ivos.errors import InputError, OutputError, WeightsError
+from ivos.model.allocator import keep_freed_memory
 from ivos.model.atnet import ATNet, build, build_empty
 from ivos.model.config import PRESETS
 from ivos.model.config_json import config_from_json, config_to_json
@@ -143,6 +144,8 @@ def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu") -
             )
         net = load_weights(name)
     fuse_batch_norms(net)
+    if place.type == "cpu":
+        keep_freed_memory()
     fast = place.type == "cpu" and net.config.reduced_precision and cpu_has_bf16()
     net.to(place, torch.bfloat16 if fast else torch.float32)
     return net.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]

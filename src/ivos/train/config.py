@@ -22,13 +22,14 @@ class Recipe:
         decay: Factor of the "step" schedule.
         decay_steps: Batches between two decays.
         weight_decay: Decoupled (AdamW).
-        encoder_rate: The encoder's learning rate as a share of `learning_rate`.
+        encoder_rate: Learning rate, as a share of `learning_rate`, of what was trained before: the encoder in stage 1,
+            A-Net in stage 2.
         frozen_stages: Encoder stages that are not trained, from the image on.
         clip_norm: Gradients are scaled down to this norm; None leaves them as they are.
         ema: Decay of the averaged weights that are saved; 0 saves the last ones.
         balance: Class balance of the cross-entropy: 1 the paper's, 0 none.
         overlap: Weight of the soft overlap loss.
-        auxiliary: Weight of the transferred maps' error, lambda of section 3.5.
+        auxiliary: Weight of the transferred maps' error, the paper's lambda.
         crop: Side of a training crop in pixels.
         annotated: Numbers of annotated frames of a T-Net batch to choose from.
     """
@@ -93,11 +94,12 @@ T_NET = MappingProxyType(
             crop=384,
         ),
         "lite": Recipe(
-            steps=1400,
+            steps=2400,
             batch=4,
             learning_rate=1.5e-3,
             schedule="cosine",
             weight_decay=1e-2,
+            encoder_rate=0.2,
             balance=0.5,
             overlap=1.0,
             auxiliary=0.5,

@@ -11,7 +11,8 @@ from ivos.train import strokes
 from ivos.train.samples import Sample
 from ivos.train.scenery import TRIES, Scene, Scenery, Times, no_object_error, reflected
 
-TARGETS = 4
+LEARNED = 3  # targets that the loss sees
+DRIFTS = (0, 0, 3)  # targets before them, which only bring the roll-out's own errors
 GAPS = (1, 1, 1, 2, 3)  # frames between neighbours of a mini-sequence
 LOST, EXACT = 0.2, 0.28  # shares of previous masks that are empty, and that are the truth
 REACH = 45  # how far annotated frames may lie, in frames
@@ -31,19 +32,21 @@ class LiteSampling:
         return {"image": scene.images[0], "mask": scene.masks[0], "maps": prompts(truth, rng), "draw": _draw(rng)}
 
     def sequence_sample(self, rng: np.random.Generator, of_step: np.random.Generator) -> Sample:
-        """The annotated frames, then the previous frame, then the targets; see `Sampling`.
+        """The annotated frames, then the previous frame, then the targets, the last `LEARNED` of which count.
+
+        See `Sampling`.
 
         Returns:
             Beside the common entries: previous (S, S), the probability x 255 of the previous frame, and
             starts_annotated: 1 if that is the first annotated one and takes A-Net's answer.
         """
-        annotated = int(of_step.choice(self._annotated))
+        annotated, targets = int(of_step.choice(self._annotated)), LEARNED + int(of_step.choice(DRIFTS))
         gap = float(rng.choice(GAPS))
         side = 1 if rng.random() < 0.5 else -1
         starts_annotated = rng.random() < 0.5
         first = 0.0 if starts_annotated else -side * float(rng.integers(1, 40))
         others = rng.uniform(-REACH, REACH, annotated - 1)
-        times = np.concatenate(([first], others, [0.0], side * gap * np.arange(1, TARGETS + 1)))
+        times = np.concatenate(([first], others, [0.0], side * gap * np.arange(1, targets + 1)))
         scene = self._scene(times, rng)
         truth = scene.masks.numpy() == 1
         maps = torch.stack([prompts(truth[i], rng) for i in range(annotated)])

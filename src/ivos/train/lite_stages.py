@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ivos.model.efficientnet import CHANNELS
 from ivos.model.lite_net import LiteATNet
 from ivos.model.networks import FeaturePyramid, TransferResult
 from ivos.train.config import Recipe
+from ivos.train.lite_samples import LEARNED
 from ivos.train.stages import Batch, Figures, Group, Stage, cell_share, encoded_frames, unit
 from ivos.train.strokes import correction_maps
 from ivos.types import VOID
 
-EXACT = 0.5  # share of annotated frames whose object features are those of the truth, as after many corrections
+EXACT = 0.35  # share of annotated frames whose object features are those of the truth, as after many corrections
 Annotated = list[tuple[FeaturePyramid, Tensor]]
 
 
@@ -82,37 +82,45 @@ class LiteAnnotationStage(Stage):
 
 @torch.no_grad()
 def start_from_annotation_net(net: LiteATNet) -> None:
-    """Copy A-Net's decoder and keys into T-Net: equal layers whole, of others the frame's features.
+    """Copy into T-Net what A-Net's decoder has of the same shape, of its skips what they make of the frame alone.
 
-    Both decoders read the frame's features first and what else they are given behind them.
+    A-Net reads the frame's features first and what else it is given behind them.
     """
-    pairs = ((net.annotation_net.decoder, net.transfer_net.decoder), (net.annotation_net.mix, net.transfer_net.mix))
-    shared = (net.config.widths.neck, *CHANNELS[:2])
-    for given, taken in pairs:
-        source = given.state_dict()
-        for name, value in taken.state_dict().items():
-            if source[name].shape == value.shape:
-                value.copy_(source[name])
-            else:
-                common = max(n for n in shared if n <= value.shape[1])
-                value[:, :common] = source[name][:, :common]
+    given, taken = net.annotation_net.decoder, net.transfer_net.decoder
+    skips = ((net.annotation_net.mix, taken.target16), (given.refine8.skip, taken.target8))
+    for whole, of_frame in skips:
+        for name, value in of_frame.state_dict().items():
+            source = whole.state_dict()[name]
+            value.copy_(source if source.shape == value.shape else source[:, : value.shape[1]])
+    taken.context.load_state_dict(given.context[1].state_dict())
+    taken.aspp.load_state_dict(given.aspp.state_dict())
+    taken.lateral.load_state_dict(given.lateral.state_dict())
+    taken.refine8.load_state_dict(given.refine8.residual.state_dict())
     net.transfer_net.key.load_state_dict(net.annotation_net.key.state_dict())
 
 
 class LiteTransferStage(Stage):
-    """T-Net: a roll-out over the targets on its own predictions; encoder and A-Net are frozen."""
+    """T-Net and A-Net's decoder on two rounds of a mini-sequence; the encoder is frozen.
+
+    T-Net rolls out over the targets on its own predictions. The last target then gets strokes on what T-Net made of
+    it, A-Net answers them, and T-Net carries that back to the targets before. So A-Net learns to correct T-Net's
+    errors, and T-Net sees the masks that a round really starts from.
+    """
 
     sequences = True
     net: LiteATNet
 
     def __init__(self, net: LiteATNet, recipe: Recipe) -> None:
-        """Thaw T-Net."""
+        """Thaw T-Net and A-Net."""
         super().__init__(net, recipe)
         net.transfer_net.requires_grad_()
+        net.annotation_net.requires_grad_()
 
     def parameter_groups(self) -> list[Group]:
-        """T-Net alone."""
-        return [{"params": list(self.net.transfer_net.parameters()), "lr": self.recipe.learning_rate}]
+        """T-Net at the recipe's rate, A-Net, which is trained already, at a lower one."""
+        rate, nets = self.recipe.learning_rate, (self.net.transfer_net, self.net.annotation_net)
+        fast, slow = (list(part.parameters()) for part in nets)
+        return [{"params": fast, "lr": rate}, {"params": slow, "lr": rate * self.recipe.encoder_rate}]
 
     def train_mode(self) -> None:
         """Batch norms learn in T-Net only."""
@@ -120,40 +128,70 @@ class LiteTransferStage(Stage):
         self.net.transfer_net.train()
 
     def forward(self, batch: Batch) -> tuple[Tensor, Figures]:
-        """The mean loss of the targets, with their mean J and the errors of the two transfers' maps."""
+        """The mean loss of T-Net's answers and A-Net's, with their mean J and the errors of the two transfers' maps."""
         frames = self._encoded(batch["images"])
-        annotated, first = self._annotated(batch, frames)
-        losses, figures = [], []
+        annotated, first, answer = self._annotated(batch, frames)
+        transferred: list[Figures] = []
+        loss, first_j = self.answer_loss(answer, batch["masks"][:, 0])
+        losses, probability = [loss], first
         for t, parts in self._roll_out(batch, frames, annotated, first):
-            truth = batch["masks"][:, t]
-            answer, j = self.answer_loss(parts.logits, truth)
-            local, local_error = self.transfer_loss(parts.local_map, truth)
-            losses += [answer, local]
-            figures.append({"j": j, "local": local_error})
-            if parts.global_map is not None:
-                carried, figures[-1]["global"] = self.transfer_loss(parts.global_map, truth)
-                losses.append(carried)
-        mean = {name: sum(figure[name] for figure in figures) / len(figures) for name in figures[0]}
-        return torch.stack(losses).sum() / len(figures), mean
+            probability = parts.logits.detach().float().sigmoid()
+            if t >= len(frames) - LEARNED:
+                losses.append(self._transferred_loss(parts, batch["masks"][:, t], transferred))
+        answer, middle, strokes = self._second_answer(batch, frames[-1], probability)
+        loss, second_j = self.answer_loss(answer, batch["masks"][:, -1])
+        losses.append(loss)
+        probability = answer.detach().float().sigmoid()
+        described = self.net.transfer_net.describe(frames[-1], middle, probability, strokes)
+        annotated = [*annotated, (frames[-1], described)]
+        for t in range(len(frames) - 2, len(frames) - 1 - LEARNED, -1):
+            parts = self.net.transfer_parts(frames[t], annotated, frames[t + 1], probability)
+            losses.append(self._transferred_loss(parts, batch["masks"][:, t], transferred))
+            probability = parts.logits.detach().float().sigmoid()
+        mean = {name: sum(figure[name] for figure in transferred) / len(transferred) for name in transferred[0]}
+        return torch.stack(losses).mean(), {"first_j": first_j, "second_j": second_j, **mean}
 
     @torch.no_grad()
     def answers(self, batch: Batch) -> Tensor:
         """What is taken for the first annotated frame, then the targets."""
         self.net.eval()
         frames = self._encoded(batch["images"])
-        annotated, first = self._annotated(batch, frames)
+        annotated, first, _ = self._annotated(batch, frames)
         answers = [parts.logits.sigmoid() for _, parts in self._roll_out(batch, frames, annotated, first)]
         full = [F.interpolate(p.float(), batch["masks"].shape[-2:], mode="bilinear") for p in (first, *answers)]
         return torch.cat(full, dim=1)
 
+    def _transferred_loss(self, parts: TransferResult, truth: Tensor, figures: list[Figures]) -> Tensor:
+        """The loss of one of T-Net's answers and of what its transfers brought; its figures join the list."""
+        loss, j = self.answer_loss(parts.logits, truth)
+        figures.append({"j": j})
+        for name, carried in (("local", parts.local_map), ("global", parts.global_map)):
+            if carried is not None:
+                error, figures[-1][name] = self.transfer_loss(carried, truth)
+                loss = loss + error
+        return loss
+
+    def _second_answer(
+        self, batch: Batch, features: FeaturePyramid, probability: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """A-Net's answer and mid-layer on the last frame, after strokes on what T-Net made of it, and these strokes."""
+        truth = batch["masks"][:, -1]
+        before = F.interpolate(probability, truth.shape[-2:], mode="bilinear", align_corners=False)
+        maps = before.new_zeros(len(before), 3, *truth.shape[-2:])
+        maps = corrected(before, maps, truth, generators(batch))
+        answer, middle = self.net.annotation_net(features, maps)
+        return answer, middle, maps[:, 1:2]
+
     def _roll_out(
         self, batch: Batch, frames: list[FeaturePyramid], annotated: Annotated, first: Tensor
     ) -> Iterator[tuple[int, TransferResult]]:
+        """T-Net's answers on its own predictions; gradients for the last `LEARNED` only."""
         starts_annotated = batch["starts_annotated"].bool()[:, None, None, None]
         given = F.avg_pool2d(unit(batch["previous"])[:, None], 4)
         probability = torch.where(starts_annotated, first, given)
-        for t in range(len(annotated) + 1, len(frames)):
-            parts = self.net.transfer_parts(frames[t], annotated, frames[t - 1], probability)
+        for t in range(batch["maps"].shape[1] + 1, len(frames)):
+            with torch.set_grad_enabled(torch.is_grad_enabled() and t >= len(frames) - LEARNED):
+                parts = self.net.transfer_parts(frames[t], annotated, frames[t - 1], probability)
             yield t, parts
             probability = parts.logits.detach().float().sigmoid()
 
@@ -161,18 +199,22 @@ class LiteTransferStage(Stage):
     def _encoded(self, images: Tensor) -> list[FeaturePyramid]:
         return encoded_frames(self.net, images)
 
-    def _annotated(self, batch: Batch, frames: list[FeaturePyramid]) -> tuple[Annotated, Tensor]:
-        """The annotated frames with their object features, and the first one's probability (B, 1, h4, w4)."""
+    def _annotated(self, batch: Batch, frames: list[FeaturePyramid]) -> tuple[Annotated, Tensor, Tensor]:
+        """The annotated frames with their object features; of the first one the probability (B, 1, h4, w4) that a pass
+        starts from, and A-Net's logits, with gradients.
+        """
         draws = generators(batch)
-        annotated, probabilities = [], []
+        annotated, probabilities, answers = [], [], []
         for n in range(batch["maps"].shape[1]):
-            with torch.no_grad():
+            with torch.set_grad_enabled(torch.is_grad_enabled() and n == 0):
                 logits, middle = self.net.annotation_net(frames[n], unit(batch["maps"][:, n]))
             exact = torch.tensor([rng.random() < EXACT for rng in draws], device=logits.device)[:, None, None, None]
-            probability = torch.where(exact, cell_share(batch["masks"][:, n]), logits.float().sigmoid())
-            annotated.append((frames[n], self.net.transfer_net.describe(frames[n], middle, probability)))
+            probability = torch.where(exact, cell_share(batch["masks"][:, n]), logits.detach().float().sigmoid())
+            strokes = unit(batch["maps"][:, n, 1:2])
+            annotated.append((frames[n], self.net.transfer_net.describe(frames[n], middle, probability, strokes)))
             probabilities.append(probability)
-        return annotated, probabilities[0]
+            answers.append(logits)
+        return annotated, probabilities[0], answers[0]
 
 
 def generators(batch: Batch) -> list[np.random.Generator]:

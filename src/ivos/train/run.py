@@ -105,7 +105,9 @@ class AnetTraining(Training):
 
 @dataclass(frozen=True, kw_only=True)
 class TnetTraining(Training):
-    """Train T-Net, the second stage: from annotated frames to the others. A-Net stays as it is.
+    """Train T-Net, the second stage: from annotated frames to the others.
+
+    Preset "lite" goes on training A-Net's decoder along with it, on T-Net's errors; in "paper" A-Net stays as it is.
 
     Attributes:
         init: Weights with a trained A-Net, as `ivos train a-net` writes them; "lite" then starts T-Net's decoder from
@@ -126,10 +128,14 @@ def run(config: AnetTraining | TnetTraining, watch: Watch | None = None) -> Path
         InputError: A setting, source or initial weights file is not usable.
         OutputError: The folder cannot be written to.
     """
-    recipe = recipe_of(config)
+    return run_from(_initial(config), recipe_of(config), config, watch)
+
+
+def run_from(net: ATNet, recipe: Recipe, config: AnetTraining | TnetTraining, watch: Watch | None = None) -> Path:
+    """As `run`, from networks and a recipe that are given instead of the preset's; same errors."""
     library = library_from_specs(config.data)
     cache = PictureCache(int(config.cache_gib * 2**30) // max(1, config.workers))
-    stage, sampling = _stage(config, _initial(config), recipe), _sampling(config, Scenery(library, recipe.crop, cache))
+    stage, sampling = _stage(config, net, recipe), _sampling(config, Scenery(library, recipe.crop, cache))
     place = Run(
         out=config.out,
         workers=config.workers,
@@ -244,4 +250,6 @@ def _card(config: AnetTraining | TnetTraining, recipe: Recipe, trained: Trained)
         "versions": {"ivos": ivos.__version__, "torch": torch.__version__},
     }
     before = {} if config.init is None else read_card(config.init)
+    if _name(config) in before:
+        stage["continues"] = before[_name(config)]
     return {**before, _name(config): stage}

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 
 from ivos.errors import InputError
 from ivos.train.augment import Bend, ColourJitter, Matrix, drift, grid, shifted, shrunk, similarity, view, warp
 from ivos.train.sources import Library, PictureCache, Take, object_ids
-from ivos.types import VOID, LabelMask
+from ivos.types import VOID, LabelMask, Pixels
 
 SMALLEST_AREA = 80  # object pixels that the first frame of a scene must show
 TRIES = 1000  # takes looked at before the library is said to show no usable object
+
+SHARES = (0.45, 0.35, 0.2)  # of what passes over a scene: cut-outs, objects of other takes, the scene's own once more
 
 Times = NDArray[np.float64]
 
@@ -68,7 +71,7 @@ class Scenery:
             for index, move, t in zip(indices, moves, pace, strict=True)
         ]
         images, masks = (torch.stack(column) for column in zip(*frames, strict=True))
-        if self._library.cut_outs and rng.random() < (0.45 if still else 0.2):
+        if self._library.cut_outs and rng.random() < (0.5 if still else 0.25):
             images, masks = self._composite(images, masks, np.clip(times / 1.5, -4, 4), rng)
         if (masks[0] == 1).sum() < SMALLEST_AREA:
             return None
@@ -88,12 +91,30 @@ class Scenery:
         mask[void > 0.5] = VOID
         return image, mask
 
+    def _stranger(self, rng: np.random.Generator) -> NDArray[np.uint8] | None:
+        """An object of any other take."""
+        take = self.pick(rng)
+        pixels, ids = self._cache.frame(take, int(rng.integers(len(take))))
+        chosen = choose_object(ids, take.merge_objects, rng)
+        return None if chosen is None else cut_out(pixels, np.isin(ids, chosen) & (ids != VOID))
+
     def _composite(self, images: Tensor, masks: Tensor, pace: Times, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """A cut-out moving over the scene: an occluder or distractor, or itself the object."""
-        crop, paths = self._crop, self._library.cut_outs
-        picture = self._cache.cut_out(paths[int(rng.integers(len(paths)))])
+        """A cut-out moving over the scene: an occluder or distractor, or itself the object.
+
+        The scene's own object, cut out once more, is a distractor that nothing but its place tells from the object.
+        """
+        crop, paths, kind = self._crop, self._library.cut_outs, rng.choice(len(SHARES), p=SHARES)
+        picture: NDArray[np.uint8] | None = None
+        if kind == 0:
+            picture = self._cache.cut_out(paths[int(rng.integers(len(paths)))])
+        elif kind == 1:
+            picture = self._stranger(rng)
+        if picture is None:
+            picture = cut_out(images[0].permute(1, 2, 0).clamp(0, 255).to(torch.uint8).numpy(), masks[0].numpy() == 1)
+        if picture is None:
+            return images, masks
         h, w = picture.shape[:2]
-        is_object = rng.random() < 0.5
+        is_object = kind != 2 and rng.random() < 0.5
         side = max(h, w) / (crop * rng.uniform(0.25, 0.9 if is_object else 0.5))
         place = shifted(w / 2, h / 2) @ similarity(side, rng.normal(0, 0.25)) @ np.diag([rng.choice([-1.0, 1.0]), 1, 1])
         place = place @ shifted(*(-crop * rng.uniform(0.2, 0.8, 2)))
@@ -108,6 +129,16 @@ class Scenery:
             covered = alpha[0] > 0.5
             truths.append(covered.to(torch.uint8) if is_object else torch.where(covered, 0, mask))
         return torch.stack(pasted), torch.stack(truths)
+
+
+def cut_out(pixels: Pixels, inside: NDArray[np.bool_]) -> NDArray[np.uint8] | None:
+    """What a mask (H, W) shows of a picture (H, W, 3), as RGBA (h, w, 4) with a soft edge; None if that is nothing."""
+    ys, xs = np.nonzero(inside)
+    if len(ys) < SMALLEST_AREA:
+        return None
+    box = np.s_[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+    alpha = ndimage.uniform_filter(255 * inside.astype(np.uint8), 3)
+    return np.concatenate((pixels, alpha[..., None]), axis=-1)[box]
 
 
 def choose_object(mask: LabelMask, merge: float, rng: np.random.Generator) -> list[int] | None:

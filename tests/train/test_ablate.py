@@ -1,0 +1,124 @@
+"""`ivos ablate` with tiny sizes: every variant trained and scored, the tables, going on, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ivos.bench.ablation import ablation_page, ablation_table
+from ivos.cli import main
+from ivos.cli.ablate import TITLES
+from ivos.model.weights import load_weights
+from ivos.train import variants
+from ivos.train.variants import TABLES
+
+TINY = ("--crop", "64", "--batch", "2", "--workers", "0", "--rounds", "2", "--split", "train", "--sequences", "ball")
+
+
+def ablate(table: str, data: Path, init: Path, out: Path, *more: str) -> int:
+    sources = ("--data", f"davis-2016,without=ball:{data / 'DAVIS'}", "--davis", str(data / "DAVIS"))
+    return main(["ablate", table, *sources, "--init", str(init), "--out", str(out), *TINY, *more])
+
+
+def refusal(capsys: pytest.CaptureFixture[str]) -> str:
+    error = capsys.readouterr().err
+    assert error.startswith("ivos: ")
+    assert error.count("\n") == 1
+    return error
+
+
+@pytest.mark.slow
+def test_both_tables_are_trained_scored_and_gone_on_with(data, lite_weights, tmp_path, one_thread, monkeypatch, capsys):
+    trained: list[str] = []
+    train = variants.run_from
+
+    def interrupted(net, recipe, config, watch=None):
+        trained.append(config.out.name)
+        if trained.count("nearest-to-prediction") == 1:
+            raise KeyboardInterrupt
+        return train(net, recipe, config, watch)
+
+    monkeypatch.setattr(variants, "run_from", interrupted)
+    assert ablate("table4", data, lite_weights, tmp_path, "--steps", "2") == 130
+    first = json.loads((tmp_path / "table4.json").read_text())
+    assert [row["rounds"] is None for row in first["rows"]] == [False, True, True]
+    assert ablate("table4", data, lite_weights, tmp_path, "--steps", "2") == 0
+    assert ablate("table3", data, lite_weights, tmp_path, "--steps", "2", "--rows", "I", "VI") == 0
+    assert [name for name in trained if not name.startswith("measuring-")] == [
+        *("nearest-to-scribbles", "nearest-to-prediction", "nearest-to-prediction", "proposed", "without-local")
+    ]
+    tables = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in TABLES}
+    done = {row["row"]: row["rounds"] for table in tables.values() for row in table["rows"]}
+    assert done["VI"] == done["proposed"]
+    assert [row for row, rounds in done.items() if rounds is None] == ["II", "III", "IV", "V"]
+    for rounds in done.values():
+        assert rounds is None or (len(rounds["J"]) == 2 and all(0 <= j <= 1 for j in rounds["J"]))
+    page = (tmp_path / "table3.md").read_text()
+    assert page == ablation_page(tables["table3"])
+    assert f"| {done['I']['J'][1]:.3f} |" in page
+    for variant in TABLES["table4"]:
+        assert load_weights(tmp_path / variant.key / "weights.safetensors").config == variant.model
+    capsys.readouterr()
+    assert ablate("table3", data, lite_weights, tmp_path, "--steps", "2", "--rounds", "3") == 2
+    assert "another ablation: its rounds is 2, now it is 3" in refusal(capsys)
+
+
+def test_a_budget_is_as_many_steps_as_the_proposed_variant_makes_in_it(data, lite_weights, tmp_path, monkeypatch):
+    asked: list[int] = []
+
+    def measure(config, *, trial_steps):
+        asked.append(trial_steps)
+        return 0.5
+
+    def train(variant, config, watch):
+        asked.append(config.steps)
+        raise EOFError
+
+    monkeypatch.setattr(variants, "seconds_per_step", measure)
+    monkeypatch.setattr(variants, "train_variant", train)
+    for _ in range(2):  # the second time the steps come from the plan
+        with pytest.raises(EOFError):
+            ablate("table3", data, lite_weights, tmp_path, "--budget", "3")
+    assert asked == [variants.MEASURED, 360, 360]
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--rows", "VII"), "'VII'; its variants are I, II, III, IV, V, VI"),
+        (("--budget", "0"), "budget is 0.0 minutes"),
+        (("--steps", "0"), "steps is 0"),
+        (("--year", "2017", "--split", "val"), "val.txt"),
+        (("--init", "missing.safetensors"), "missing.safetensors"),
+        (("--data", "nonsense"), "'nonsense' is no source"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_no_plan(more, says, data, lite_weights, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert ablate("table3", data, lite_weights, out, *(() if "--budget" in more else ("--steps", "1")), *more) == 2
+    assert says in refusal(capsys)
+    assert not (out / "plan.json").exists()
+
+
+def test_every_variant_differs_from_the_proposed_one_in_one_value():
+    for table in TABLES.values():
+        *others, proposed = table
+        for variant in others:
+            differences = [
+                variant.model.matching != proposed.model.matching,
+                variant.model.local != proposed.model.local,
+                variant.auxiliary != proposed.auxiliary,
+            ]
+            assert differences.count(True) == 1
+
+
+def test_the_table_shows_what_was_not_run_as_a_dash():
+    rows = [
+        {"row": "I", "title": "a", "rounds": {"J": [0.25, 0.75]}},
+        {"row": "II", "title": "b", "rounds": None},
+    ]
+    lines = ablation_table({"rounds": 2, "rows": rows}).splitlines()
+    assert lines[2:] == ["| I | a | 0.250 | 0.750 | 0.500 |", "| II | b | - | - | - |"]
+    assert TITLES.keys() == TABLES.keys()

@@ -127,8 +127,11 @@ def single_step_table(figures: dict[str, dict[str, float]]) -> str:
 
 def renew_hint(page: Path) -> None:
     """Replace the page's table of what following the hint brings, by `benchmarks/hint.py`."""
-    stored = json.loads((ROOT / "benchmarks" / "results" / "hint-lite.json").read_text())
-    mean = stored["mean"]
+    stored = ROOT / "benchmarks" / "results" / "hint-lite.json"
+    if not stored.is_file():
+        page.write_text(_with_block(page.read_text(), "hint", "Not measured yet."))
+        return
+    mean = json.loads(stored.read_text())["mean"]
     rows = [f"| {way} | {mean[way]:+.3f} |" for way in ("hint", "middle", "random", "oracle")]
     head = [f"J after round 1: {mean['round_1']:.3f}.", "", "| frame of the correction | gain of J |", "|---|---|"]
     page.write_text(_with_block(page.read_text(), "hint", "\n".join([*head, *rows])))

@@ -43,10 +43,11 @@ def fuse(probability: Tensor, threshold: float = 0.8) -> Tensor:
 
 
 def held_to_strokes(logits: Tensor, positive: Tensor, negative: Tensor, threshold: float = 0.5) -> Tensor:
-    """Logits whose mask agrees with the strokes: under them, what a network answers is never wrong.
+    """Logits whose mask agrees with the strokes, where no strokes of both signs lie within a cell of each other.
 
     Only cells round a stroke's pixels that would come out wrong are changed, to a probability as far beyond the
-    threshold as one logit. Where a positive and a negative stroke pull at the same cell, it stays as it is.
+    threshold as one logit. A cell that wrong pixels of both signs depend on stays as it is; and a cell that is changed
+    for one sign may carry along pixels under a stroke of the other sign less than 8 pixels away.
 
     Args:
         logits: Shape (K, 1, h, w), with cells of 4 x 4 pixels that are resized without aligned corners.

@@ -13,8 +13,8 @@ def keep_freed_memory() -> None:
     """Have glibc reuse freed memory up to 1 GiB rather than return it to the kernel after every layer.
 
     A feature map of some 20 MB is otherwise mapped, zeroed by the kernel and unmapped again and again: about a tenth
-    of the time of a frame, and a quarter of A-Net's answer for five objects. The peak of memory stays as it is. Does
-    nothing where the C library is another one.
+    of the time of a frame, and a quarter of A-Net's answer for five objects. Does nothing
+    where the C library is another one.
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)

@@ -36,7 +36,7 @@ def fuse_batch_norms(net: nn.Module) -> None:
 
 
 class ActivatedConvolution(nn.Module):
-    """A convolution and its ReLU; on CPUs with oneDNN both in one pass, which saves an eighth of the encoder's time."""
+    """A convolution and its ReLU; on CPUs with oneDNN both in one pass, which saves a tenth of the encoder's time."""
 
     def __init__(self, conv: nn.Conv2d, limit: float | None) -> None:
         """Take over the weights of a convolution that has a bias; `limit` 6 makes the ReLU a ReLU6."""

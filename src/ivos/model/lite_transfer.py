@@ -114,8 +114,9 @@ class TransferNet(nn.Module):
 
     def local_key(self, features: FeaturePyramid) -> Tensor:
         """Keys of length 1 at stride 4 that also see the coarser levels: (B, C, h4, w4)."""
-        if self._newest is not None and self._newest[0] is features and not torch.is_grad_enabled():
-            return self._newest[1]
+        newest = self._newest  # read once: another thread may be at another frame
+        if newest is not None and newest[0] is features and not torch.is_grad_enabled():
+            return newest[1]
         if self.local.features == "rear":
             return F.normalize(resize(self.local_keys[2](features.s16), features.s4), dim=1)
         levels = (features.s4, features.s8, features.s16)

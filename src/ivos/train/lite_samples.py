@@ -13,8 +13,8 @@ from ivos.train.scenery import TRIES, Scene, Scenery, Times, no_object_error, re
 
 LEARNED = 3  # targets that the loss sees
 DRIFTS = (0, 0, 3)  # targets before them, which only bring the roll-out's own errors
-GAPS = (1, 1, 1, 2, 3)  # frames between neighbours of a mini-sequence
-LOST, EXACT = 0.2, 0.28  # shares of previous masks that are empty, and that are the truth
+GAPS = (1, 1, 1, 2, 3, 5)  # frames between neighbours of a mini-sequence
+LOST, EXACT = 0.25, 0.25  # shares of previous masks that are empty, and that are the truth
 REACH = 45  # how far annotated frames may lie, in frames
 
 

@@ -128,11 +128,22 @@ def run(config: AnetTraining | TnetTraining, watch: Watch | None = None) -> Path
         InputError: A setting, source or initial weights file is not usable.
         OutputError: The folder cannot be written to.
     """
-    return run_from(_initial(config), recipe_of(config), config, watch)
+    before = {} if config.init is None else read_card(config.init)
+    return run_from(_initial(config), recipe_of(config), config, watch, continues=before.get(_name(config)))
 
 
-def run_from(net: ATNet, recipe: Recipe, config: AnetTraining | TnetTraining, watch: Watch | None = None) -> Path:
-    """As `run`, from networks and a recipe that are given instead of the preset's; same errors."""
+def run_from(
+    net: ATNet,
+    recipe: Recipe,
+    config: AnetTraining | TnetTraining,
+    watch: Watch | None = None,
+    *,
+    continues: dict[str, Any] | None = None,
+) -> Path:
+    """As `run`, from networks and a recipe that are given instead of the preset's; same errors.
+
+    `continues` is the card of the run of the same stage that the networks come from, None if the stage starts anew.
+    """
     library = library_from_specs(config.data)
     cache = PictureCache(int(config.cache_gib * 2**30) // max(1, config.workers))
     stage, sampling = _stage(config, net, recipe), _sampling(config, Scenery(library, recipe.crop, cache))
@@ -151,7 +162,7 @@ def run_from(net: ATNet, recipe: Recipe, config: AnetTraining | TnetTraining, wa
     weights = config.out / WEIGHTS
     if trained.leads:
         stage.net.load_state_dict(trained.weights)
-        save_weights(stage.net, weights, card=_card(config, recipe, trained))
+        save_weights(stage.net, weights, card=_card(config, recipe, trained, continues))
     return weights
 
 
@@ -230,7 +241,9 @@ def _origin(config: AnetTraining | TnetTraining) -> dict[str, Any]:
     }
 
 
-def _card(config: AnetTraining | TnetTraining, recipe: Recipe, trained: Trained) -> dict[str, Any]:
+def _card(
+    config: AnetTraining | TnetTraining, recipe: Recipe, trained: Trained, continues: dict[str, Any] | None
+) -> dict[str, Any]:
     """The model card: recipe and its differences from the paper's, data, seed, hardware, time, and the stage before."""
     paper = (A_NET if isinstance(config, AnetTraining) else T_NET)["paper"]
     differs = {
@@ -250,6 +263,6 @@ def _card(config: AnetTraining | TnetTraining, recipe: Recipe, trained: Trained)
         "versions": {"ivos": ivos.__version__, "torch": torch.__version__},
     }
     before = {} if config.init is None else read_card(config.init)
-    if _name(config) in before:
-        stage["continues"] = before[_name(config)]
+    if continues is not None:
+        stage["continues"] = continues
     return {**before, _name(config): stage}

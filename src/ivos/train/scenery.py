@@ -19,7 +19,7 @@ from ivos.types import VOID, LabelMask, Pixels
 SMALLEST_AREA = 80  # object pixels that the first frame of a scene must show
 TRIES = 1000  # takes looked at before the library is said to show no usable object
 
-SHARES = (0.45, 0.35, 0.2)  # of what passes over a scene: cut-outs, objects of other takes, the scene's own once more
+SHARES = (0.45, 0.5, 0.05)  # of what passes over a scene: cut-outs, objects of other takes, the scene's own once more
 
 Times = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ class Scenery:
         crop, still = self._crop, len(take) == 1
         base = view(np.isin(first_mask, chosen), crop, rng)
         pace = np.clip(times / (1.5 if still else 12), -3, 3)
-        moves = drift(pace, crop, rng.uniform(0.3, 1.6) if still else 0.3, rng)
+        moves = drift(pace, crop, rng.uniform(0.3, 2.0), rng)
         bend = Bend.random(crop, rng.uniform(0, 1.2), rng) if still else None
         frames = [
             self._frame(take, index, chosen, base @ move, (bend, float(t)))

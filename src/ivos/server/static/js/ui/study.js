@@ -15,8 +15,8 @@ export function studyPanel(store, open) {
   const take = async (/** @type {Promise<any>} */ answer) => {
     const study = await answer.catch(report);
     if (!study) return;
-    store.set({ study });
     if (study.project_id && study.project_id !== store.state.project?.id) await open(study.project_id);
+    store.set({ study }); // after its clip, so that the panel never speaks of a clip that is not there yet
   };
   const refresh = () => store.state.study && take(call("GET", "/study"));
   store.watch(["project", "round"], () => refresh());

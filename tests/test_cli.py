@@ -193,7 +193,7 @@ def test_train_knows_both_stages(capsys):
 
 
 def test_convert_refuses_what_is_no_checkpoint(tmp_path, capsys):
-    assert run("convert", tmp_path / "missing.pth", "--out", tmp_path / "out.safetensors") == 2
+    assert run("convert", tmp_path / "missing.pth", tmp_path / "out.safetensors") == 2
     assert "missing.pth" in one_sentence(capsys)
     assert not list(tmp_path.iterdir())
 

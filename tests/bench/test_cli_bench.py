@@ -6,12 +6,16 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import ivos
 from ivos.cli import main
+from ivos.model.atnet import build
+from ivos.model.config import PRESETS, Widths
+from ivos.model.weights import save_weights
 
 
 def test_bench_writes_its_report(
@@ -27,6 +31,17 @@ def test_bench_writes_its_report(
     assert summary["sequences"]["two"]["objects"] == 1  # DAVIS-2016 merges them
     assert main(arguments) == 2  # another data set in the same folder
     assert "holds another run: its dataset" in capsys.readouterr().err
+
+
+def test_networks_of_preset_authors_play_with_the_papers_robot(make_davis: Callable[..., Path], tmp_path: Path) -> None:
+    narrow = Widths(neck=16, refine=8, aspp=16, key=8, local_key=8)
+    for preset, shortest in (("lite", 4), ("authors", 2)):
+        weights, out = tmp_path / f"{preset}.safetensors", tmp_path / preset
+        save_weights(build(replace(PRESETS["lite"], name=preset, widths=narrow)), weights, card={})
+        arguments = ["--year", "2016", "--sequences", "one", "--rounds", "1", "--model", str(weights), "--out", str(out)]
+        assert main(["bench", str(make_davis({"one": 1}, year=2016)), *arguments]) == 0
+        rules = json.loads((out / "summary.json").read_text())["run"]["rules"]
+        assert rules["robot"]["min_nb_nodes"] == shortest
 
 
 def test_bench_refuses_unknown_sequences_and_methods(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class BenchFlags:
     """What is run, on what and where."""
 
-    method: str = "lite"
+    method: Annotated[str, tyro.conf.arg(aliases=["--model"])] = "lite"
     """copy, grabcut-flow, a preset (lite, paper, authors) or a weights file."""
     split: str = "val"
     """Part of the data set."""
@@ -41,8 +41,9 @@ class BenchFlags:
     """Wall-clock budget of a sample for each of its objects; None: no limit."""
     metric: Literal["J", "F", "J_AND_F"] = "J_AND_F"
     """What the robot improves: the next frame is the worst by this."""
-    robot: Literal["davis", "authors"] = "davis"
-    """The robot's parameters: those of the DAVIS service, or the paper's evaluation (strokes from 2 nodes on)."""
+    robot: Literal["davis", "authors"] | None = None
+    """The robot's parameters: those of the DAVIS service, or of the paper's evaluation (strokes from 2 nodes on);
+    None: the paper's for networks of preset authors, else the service's."""
     seed: int = 0
     """Decides first frames (without human scribbles) and the robot's ties."""
     workers: int = 1
@@ -119,7 +120,15 @@ def _rules(flags: BenchFlags) -> Rules:
     from ivos.bench.rules import Rules
     from ivos.core.robot import ROBOT_PRESETS
 
-    return Rules(flags.rounds, flags.seconds_per_object, flags.metric, ROBOT_PRESETS[flags.robot], flags.seed)
+    robot = flags.robot or ("authors" if _preset(flags.method) == "authors" else "davis")
+    return Rules(flags.rounds, flags.seconds_per_object, flags.metric, ROBOT_PRESETS[robot], flags.seed)
+
+
+def _preset(method: str) -> str:
+    """The preset of a weights file; of anything else its name."""
+    from ivos.model.weights import read_config
+
+    return read_config(method).name if Path(method).is_file() else method
 
 
 def _execution(flags: BenchFlags) -> Execution:

@@ -11,7 +11,8 @@ from ivos.cli.console import say
 
 
 def convert(
-    checkpoint: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CHECKPOINT")], *, out: Path
+    checkpoint: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CHECKPOINT")],
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="WEIGHTS")],
 ) -> None:
     """Turn the authors' ATNet-checkpoint.pth into a weights file for --model.
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from ivos.errors import InputError, OutputError, WeightsError
 from ivos.model.allocator import keep_freed_memory
 from ivos.model.atnet import ATNet, build, build_empty
-from ivos.model.config import PRESETS
+from ivos.model.config import PRESETS, ModelConfig
 from ivos.model.config_json import config_from_json, config_to_json
 from ivos.model.fusing import fuse_batch_norms
 
@@ -108,6 +108,12 @@ def read_card(path: str | Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise WeightsError(f"{path} has a model card that is not JSON; the file is damaged.") from error
     return dict(card)
+
+
+def read_config(path: str | Path) -> ModelConfig:
+    """What networks a weights file is of, without reading the weights; errors as of `read_card`."""
+    with _opened(Path(path)) as file:
+        return config_from_json(_metadata(file, Path(path))["config"])
 
 
 def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu") -> ATNet:

@@ -38,8 +38,8 @@ def test_networks_of_preset_authors_play_with_the_papers_robot(make_davis: Calla
     for preset, shortest in (("lite", 4), ("authors", 2)):
         weights, out = tmp_path / f"{preset}.safetensors", tmp_path / preset
         save_weights(build(replace(PRESETS["lite"], name=preset, widths=narrow)), weights, card={})
-        arguments = ["--year", "2016", "--sequences", "one", "--rounds", "1", "--model", str(weights), "--out", str(out)]
-        assert main(["bench", str(make_davis({"one": 1}, year=2016)), *arguments]) == 0
+        arguments = ["--year", "2016", "--sequences", "one", "--rounds", "1", "--model", str(weights)]
+        assert main(["bench", str(make_davis({"one": 1}, year=2016)), *arguments, "--out", str(out)]) == 0
         rules = json.loads((out / "summary.json").read_text())["run"]["rules"]
         assert rules["robot"]["min_nb_nodes"] == shortest
 

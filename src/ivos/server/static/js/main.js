@@ -24,6 +24,7 @@ import { bars } from "./ui/view_bar.js";
 const store = newStore();
 /** @type {Editing | null} */
 let editing = null;
+let visits = 0; // a later visit overtakes one whose answer is on its way
 /** @type {import("./data/types.js").AppFacts} */
 let app;
 /** @type {Set<string>} projects whose needs the user has seen */
@@ -64,6 +65,7 @@ function named() {
 
 async function follow() {
   const id = named();
+  visits += 1;
   if (id === editing?.id) return;
   if (id) await openProject(id).catch((error) => (report(error), leave()));
   else await leave();
@@ -71,9 +73,12 @@ async function follow() {
 
 /** @param {string} id */
 async function openProject(id) {
+  const visit = (visits += 1);
   const project = await call("GET", `/projects/${id}`);
+  if (visit !== visits) return;
+  pen.drop();
   editing?.close();
-  editing = new Editing(project, store, report);
+  editing = new Editing(project, store, report, gone);
   restoreView(store, project);
   $("start").hidden = true;
   $("editor").hidden = false;
@@ -90,7 +95,14 @@ async function openProject(id) {
   fetchNeeds(id).then(told, () => {}); // the figures are only a hint beside the button
 }
 
+/** The open project was deleted in another tab. */
+function gone() {
+  toast("This project was deleted in another tab.", { error: true });
+  leave().catch(report);
+}
+
 async function leave() {
+  pen.drop();
   editing?.close();
   editing = null;
   if (named()) history.replaceState(null, "", "#");

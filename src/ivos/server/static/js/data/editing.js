@@ -20,9 +20,12 @@ export class Editing {
    * @param {Project} project
    * @param {AppStore} store
    * @param {(error: unknown) => void} report
+   * @param {() => void} [gone] called when the project was deleted elsewhere
    */
-  constructor(project, store, report) {
+  constructor(project, store, report, gone = () => {}) {
     this.id = project.id;
+    this.project = project; // its own: the store belongs to whichever project is open
+    this.gone = gone;
     this.path = `/projects/${project.id}`;
     this.store = store;
     this.report = report;
@@ -43,18 +46,20 @@ export class Editing {
     if (project.running) this.round.attach();
   }
 
-  /** @returns {Project} */
-  get project() {
-    return /** @type {Project} */ (this.store.state.project);
+  /** Whether the user has left the project; changes on their way still reach the server. @returns {boolean} */
+  get left() {
+    return this.closing.signal.aborted;
   }
 
-  /** @param {Project} project */
+  /** Take a newer state; answers may overtake each other. @param {Project} project */
   accept(project) {
-    this.store.set({ project, round: this.round.live ? this.store.state.round : project.running });
+    if (project.seq < this.project.seq) return;
+    this.project = project;
+    if (!this.left) this.store.set({ project, round: this.round.live ? this.store.state.round : project.running });
   }
 
   async reload() {
-    this.accept(await call("GET", this.path, { signal: this.closing.signal }));
+    this.accept(await call("GET", this.path));
   }
 
   /**
@@ -84,7 +89,7 @@ export class Editing {
   /** @param {number} by */
   count(by) {
     this.waiting += by;
-    this.store.set({ waitingSince: this.waiting ? (this.store.state.waitingSince ?? performance.now()) : null });
+    if (!this.left) this.store.set({ waitingSince: this.waiting ? (this.store.state.waitingSince ?? performance.now()) : null });
   }
 
   /**
@@ -148,6 +153,6 @@ export class Editing {
   close() {
     this.closing.abort();
     this.frames.close();
-    this.store.set({ project: null, round: null, sending: [] });
+    this.store.set({ project: null, round: null, visited: [], sending: [], waitingSince: null, offline: false });
   }
 }

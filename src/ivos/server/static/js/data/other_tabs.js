@@ -21,6 +21,7 @@ export async function watchOtherTabs(editing) {
       if (!news.running || editing.round.live) await pause(150);
     } catch (error) {
       if (stop.signal.aborted) continue;
+      if (error instanceof ApiError && error.code === "missing") return editing.gone();
       editing.store.set({ offline: true });
       if (error instanceof ApiError && error.code === "token") return editing.report(error);
       await pause(2000);

@@ -22,7 +22,8 @@ export class RoundRunner {
     if (this.live) return;
     this.live = true; // before the strokes in the queue are through: a second R must not start a second round
     await editing.last;
-    await this.follow(() => stream("POST", `${editing.path}/rounds`, { body: { seq: editing.project.seq, direction, first, last } }));
+    const body = { seq: editing.project.seq, direction, first, last };
+    await this.follow(() => stream("POST", `${editing.path}/rounds`, { body, signal: editing.closing.signal }));
   }
 
   /** Listen to a round that another tab, or this page before a reload, started. */
@@ -35,6 +36,7 @@ export class RoundRunner {
   /** @param {() => Promise<AsyncGenerator<any>>} open @param {boolean} [attached] the round may have ended meanwhile */
   async follow(open, attached = false) {
     const { store } = this.editing;
+    if (this.editing.left) return;
     store.set({ round: { done: 0, total: 0 }, visited: [] });
     try {
       for await (const line of await open()) this.take(line);
@@ -44,13 +46,15 @@ export class RoundRunner {
     this.live = false;
     this.stopping = false;
     this.revisions.clear();
+    if (this.editing.left) return; // the round goes on in the server
     await this.editing.reload().catch(this.editing.report);
-    store.set({ round: this.editing.project.running, visited: [], tick: store.state.tick + 1 });
+    if (!this.editing.left) store.set({ round: this.editing.project.running, visited: [], tick: store.state.tick + 1 });
   }
 
   /** @param {any} line of the stream */
   take(line) {
     const { store, masks } = this.editing;
+    if (this.editing.left) return;
     if (line.event === "started") store.set({ round: { done: 0, total: line.total } });
     if (line.event === "frame") {
       masks.put(line);

@@ -108,10 +108,12 @@ function editActions({ store, editing, pen }) {
 /** @param {AppStore} store @param {() => import("../data/editing.js").Editing | null} editing @param {"undo" | "redo"} way */
 async function takeStep(store, editing, way) {
   if (store.state.round) return toast(`A round is running. Stop it with Esc before you ${way}.`);
-  await editing()?.last;
-  const what = store.state.project?.[way];
+  const here = editing();
+  await here?.last;
+  if (!here || here.left) return;
+  const what = here.project[way];
   if (!what) return toast(`There is nothing to ${way}.`);
-  if (await editing()?.change("POST", `/${way}`)) toast(`${way === "undo" ? "Undone" : "Done again"}: ${what}.`, { seconds: 2.5 });
+  if (await here.change("POST", `/${way}`)) toast(`${way === "undo" ? "Undone" : "Done again"}: ${what}.`, { seconds: 2.5 });
 }
 
 /** @param {Parts} parts */

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { Editing } from "../../src/ivos/server/static/js/data/editing.js";
+import { newStore } from "../../src/ivos/server/static/js/state.js";
+
+const CLIP = { num_frames: 4, height: 4, width: 4, fps: 12, name: "a.mp4" };
+const project = (id, seq, more = {}) => ({ id, seq, name: id, clip: CLIP, objects: [], strokes: [], revisions: [null, null, null, null], before: null, running: null, ...more });
+const settle = async () => {
+  for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve));
+};
+const json = (content, status = 200) => new Response(JSON.stringify(content), { status });
+
+/** Every request, answered by the test. @type {{method: string, path: string, body: any, answer: (response: Response) => void}[]} */
+let requests;
+let store;
+let reports;
+let open;
+const before = globalThis.fetch;
+
+beforeEach(() => {
+  [requests, store, reports, open] = [[], newStore(), [], []];
+  globalThis.document = { hidden: true, addEventListener() {}, removeEventListener() {} }; // a hidden tab does not poll
+  globalThis.fetch = (path, { method, body, signal }) =>
+    new Promise((answer, reject) => {
+      requests.push({ method, path: path.replace("/api/projects", ""), body: body && JSON.parse(body), answer });
+      signal?.addEventListener("abort", () => reject(signal.reason));
+    });
+});
+afterEach(() => {
+  for (const editing of open) editing.close();
+  globalThis.fetch = before;
+  delete globalThis.document;
+});
+
+function edit(id, seq, more) {
+  const editing = new Editing(project(id, seq, more), store, (error) => error.name !== "AbortError" && reports.push(error));
+  open.push(editing);
+  return editing;
+}
+
+/** A round's stream that the test writes. */
+function wire() {
+  let controller;
+  const body = new ReadableStream({ start: (made) => (controller = made) });
+  const write = (line) => controller.enqueue(new TextEncoder().encode(`${JSON.stringify(line)}\n`));
+  return { response: new Response(body), write, close: () => controller.close() };
+}
+
+test("a round of a project that was left changes nothing on the page", async () => {
+  const a = edit("a", 3);
+  a.round.start("both", null, null);
+  await settle();
+  const lines = wire();
+  requests[0].answer(lines.response);
+  await settle();
+  lines.write({ event: "started", total: 4 });
+  await settle();
+  assert.equal(store.state.round.total, 4);
+  a.close();
+  const b = edit("b", 0);
+  lines.write({ event: "frame", frame: 1, revision: 9, runs: [1, 16], done: 1, total: 4 });
+  lines.write({ event: "done", project: project("a", 5) });
+  lines.close();
+  await settle();
+  assert.equal(store.state.project.id, "b");
+  assert.equal(store.state.round, null);
+  assert.deepEqual(store.state.visited, []);
+  assert.equal(b.revision(1, false), null);
+  assert.deepEqual(reports, []);
+  assert.deepEqual(requests.map(({ path }) => path), ["/a/rounds"]);
+});
+
+test("strokes on their way when the project is left reach it, and no other", async () => {
+  const a = edit("a", 3);
+  a.addStroke({ frame: 0 });
+  a.addStroke({ frame: 1 });
+  await settle();
+  a.close();
+  edit("b", 0);
+  requests[0].answer(json({ project: project("a", 4), masks: [] }));
+  await settle();
+  assert.deepEqual(requests.map(({ path, body }) => [path, body.seq, body.frame]), [["/a/strokes", 3, 0], ["/a/strokes", 4, 1]]);
+  requests[1].answer(json({ project: project("a", 5), masks: [] }));
+  await settle();
+  assert.equal(store.state.project.id, "b");
+  assert.equal(store.state.waitingSince, null);
+});
+
+test("an answer that was overtaken by a newer one is not shown", () => {
+  const a = edit("a", 3);
+  a.accept(project("a", 6));
+  a.accept(project("a", 5));
+  assert.equal(store.state.project.seq, 6);
+  a.accept(project("a", 6, { name: "renamed" }));
+  assert.equal(store.state.project.name, "renamed");
+});

@@ -42,9 +42,14 @@ def change_answer(workspace: Workspace, frames: tuple[int, ...], seconds: float)
 
 
 def project_answer(workspace: Workspace) -> ProjectAnswer:
-    """The whole state."""
+    """The whole state, at one moment of it."""
+    with workspace.lock:
+        return _state(workspace)
+
+
+def _state(workspace: Workspace) -> ProjectAnswer:
     document, manifest = workspace.document, workspace.manifest
-    step, frames = document.present, range(manifest.num_frames)
+    step, frames, undecided = document.present, range(manifest.num_frames), _undecided(workspace)
     strips = workspace.timeline.strips(step)
     height, width = manifest.size
     working_height, working_width = workspace.viewer.working
@@ -72,10 +77,10 @@ def project_answer(workspace: Workspace) -> ProjectAnswer:
         trust=list(strips.trust),
         worst=worst,
         rounds=_rounds(step),
-        undo=step.label if document.past else None,
+        undo="the broken-off round" if undecided else step.label if document.past else None,
         redo=document.future[-1].label if document.future else None,
         running=_running(workspace),
-        undecided=_undecided(workspace),
+        undecided=undecided,
         view=workspace.view,
         export_choice=workspace.export_choice,
     )

@@ -34,6 +34,20 @@ def check_unlocked(document: Document, objects: Iterable[int]) -> None:
             raise Problem(409, "locked", f"'{look.name}' is locked; unlock it to change it.")
 
 
+def check_marks(within: range, drawn: Iterable[int]) -> None:
+    """Refuse marks that leave out a frame that a round starts from.
+
+    Raises:
+        InputError: They do.
+    """
+    for t in drawn:
+        if t not in within:
+            raise InputError(
+                f"The in and out marks leave out frame {t}, which was drawn on: they hold frames {within[0]} to "
+                f"{within[-1]}. Widen them, or take the marks away."
+            )
+
+
 def marked_range(first: int | None, last: int | None, num_frames: int) -> range:
     """The frames from the in mark to the out mark, both included; the whole clip without marks.
 

@@ -111,7 +111,7 @@ class Document:
         self._advance(self.present.with_stroke(stroke, tuple(event["locked"])))
 
     def _unstroke(self, event: Event) -> None:
-        self._advance(self.present.without_strokes(event["ids"], event["seq"]))
+        self._advance(self.present.without_strokes(event["ids"], event["seq"], event.get("locked")))
 
     def _paint(self, event: Event) -> None:
         paint = Paint(event["seq"], event["frame"], tuple(event["objects"]), tuple(event["runs"]))
@@ -125,7 +125,7 @@ class Document:
         self._advance(self.present.with_object(object_id))
 
     def _unobject(self, event: Event) -> None:
-        self._advance(self.present.without_object(event["id"], event["seq"]))
+        self._advance(self.present.without_object(event["id"], event["seq"], event.get("locked")))
 
     def _look(self, event: Event) -> None:
         self.looks[event["id"]] = replace(self.looks[event["id"]], **event["changes"])

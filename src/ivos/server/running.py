@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import closing
 from typing import Any
 
@@ -32,7 +33,7 @@ class RunningRound:
         revision: The name of its masks.
         frames: The order of visit.
         shown: Turns a result into the mask to show.
-        ended: Called once, in the worker, with `done`, `cancelled` or `error`.
+        ended: Called once, with `done`, `cancelled` or `error`.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class RunningRound:
         self.lines: list[bytes] = [_line({"event": "started", "total": len(self.frames), "frames": self.frames})]
         self.over = threading.Event()
         self._cancel = threading.Event()
+        self._turn = threading.Lock()
+        self._job: Future[None] | None = None
         self._shown, self._ended = shown, ended
         self._pace = 0.0  # seconds a frame, the networks' own frames only
 
@@ -70,25 +73,35 @@ class RunningRound:
         """An estimate."""
         return round((self.total - self.done) * self._pace, 1) if self._pace else None
 
-    def cancel(self) -> None:
-        """Stop before the next frame."""
-        self._cancel.set()
-
-    def run(
+    def start(
         self, brain: Brain, segmenter: ClipSegmenter, state: State, passes: list[Pass], writer: RoundWriter
     ) -> None:
-        """Do the round; called in the worker."""
+        """Have the worker do the round when its turn comes."""
+        self._writer = writer
+        self._job = brain.rounds.submit(self._run, brain, segmenter, state, passes)
+
+    def cancel(self) -> None:
+        """Stop before the next frame; at once if the round still waits for its turn."""
+        with self._turn:
+            self._cancel.set()
+            if self._job is not None and self._job.cancel() and not self.over.is_set():
+                self._finish("cancelled")
+
+    def _run(self, brain: Brain, segmenter: ClipSegmenter, state: State, passes: list[Pass]) -> None:
         outcome = "error"
         try:
             with closing(propagation(segmenter, state, passes)) as steps:
-                outcome = "done" if self._frames_of(steps, brain, writer) else "cancelled"
+                outcome = "done" if self._frames_of(steps, brain) else "cancelled"
         except IvosError as error:
             self.message = str(error)
         except Exception as error:
             _log.exception("A round failed")
             self.message = f"The round failed unexpectedly ({type(error).__name__}). The log of the server says more."
+        self._finish(outcome)
+
+    def _finish(self, outcome: str) -> None:
         try:
-            writer.close()
+            self._writer.close()
             self._ended(outcome, self)
         except (IvosError, OSError) as error:
             outcome, self.message = "error", str(error)
@@ -120,7 +133,7 @@ class RunningRound:
             else:
                 await asyncio.sleep(POLL_SECONDS)
 
-    def _frames_of(self, steps: Iterator[tuple[int, FrameResult]], brain: Brain, writer: RoundWriter) -> bool:
+    def _frames_of(self, steps: Iterator[tuple[int, FrameResult]], brain: Brain) -> bool:
         """Take every frame; False if it was cancelled before the last one."""
         begun = time.perf_counter()
         while not self._cancel.is_set():
@@ -130,14 +143,14 @@ class RunningRound:
                 mask = None if step is None else self._shown(step[1])
             if step is None or mask is None:
                 return True
-            self._take(*step, mask, writer)
+            self._take(*step, mask)
             now = time.perf_counter()
             self.seconds = now - begun
             self._pace = now - started if not self._pace else 0.8 * self._pace + 0.2 * (now - started)
         return self.done == self.total
 
-    def _take(self, t: int, result: FrameResult, mask: LabelMask, writer: RoundWriter) -> None:
-        writer.add_result(t, result)
+    def _take(self, t: int, result: FrameResult, mask: LabelMask) -> None:
+        self._writer.add_result(t, result)
         self.done += 1
         self.visited.append(t)
         line = {

@@ -82,5 +82,7 @@ class Sessions:
         """Let go of all projects; rounds at work stop, what they finished is on the disk."""
         with self._lock:
             for workspace in self._open.values():
+                workspace.stop()
+            for workspace in self._open.values():
                 workspace.close()
             self._open.clear()

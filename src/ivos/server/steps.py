@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 EPOCH = 1 << 26
@@ -41,7 +41,7 @@ class Waiting:
     Attributes:
         change: The event that changed it last.
         locked: Objects that keep their earlier result here.
-        anew: Whether its earlier result is not read: a stroke that had led to it was deleted.
+        anew: Whether its earlier result is not read, but for locked objects: a stroke that had led to it was deleted.
     """
 
     change: int
@@ -119,15 +119,21 @@ class Step:
         step = replace(self, paints=(*self.paints, paint), label=f"brushwork on frame {paint.frame}", stale=True)
         return step._changed(paint.frame, paint.id, locked)
 
-    def without_strokes(self, ids: Iterable[int], event: int) -> Step:
-        """Some strokes less; a frame that lost a stroke of an earlier round is drawn anew from what remains."""
+    def without_strokes(self, ids: Iterable[int], event: int, locked: Sequence[int] | None) -> Step:
+        """Some strokes less; a frame that lost a stroke of an earlier round is drawn anew from what remains.
+
+        Args:
+            ids: The strokes.
+            event: That removes them.
+            locked: Objects that keep their results all the same; None: an old journal does not say.
+        """
         gone = [stroke for stroke in self.strokes if stroke.id in set(ids)]
         label = "deleting a stroke" if len(gone) == 1 else f"deleting {len(gone)} strokes"
         kept = tuple(stroke for stroke in self.strokes if stroke not in gone)
         step = replace(self, strokes=kept, label=label, stale=True)
         for frame in dict.fromkeys(stroke.frame for stroke in gone):
             old = any(stroke.round is not None for stroke in gone if stroke.frame == frame)
-            step = step._lost(frame, event, reopened=old)
+            step = step._lost(frame, event, locked, reopened=old)
         return step
 
     def with_object(self, object_id: int) -> Step:
@@ -135,10 +141,10 @@ class Step:
         ids = tuple(sorted({*self.objects, object_id}))
         return replace(self, objects=ids, label=f"adding object {object_id}")
 
-    def without_object(self, object_id: int, event: int) -> Step:
-        """Without an object, its strokes and its masks."""
+    def without_object(self, object_id: int, event: int, locked: Sequence[int] | None) -> Step:
+        """Without an object, its strokes and its masks; `locked` as in `without_strokes`."""
         own = [stroke.id for stroke in self.strokes if stroke.object_id == object_id]
-        step = self.without_strokes(own, event) if own else self
+        step = self.without_strokes(own, event, locked) if own else self
         return replace(
             step,
             objects=tuple(k for k in self.objects if k != object_id),
@@ -167,7 +173,7 @@ class Step:
         old = self.waiting.get(frame)
         return replace(self, waiting={**self.waiting, frame: Waiting(event, locked, old is not None and old.anew)})
 
-    def _lost(self, frame: int, event: int, *, reopened: bool) -> Step:
+    def _lost(self, frame: int, event: int, locked: Sequence[int] | None, *, reopened: bool) -> Step:
         waiting, anchors = dict(self.waiting), dict(self.anchors)
         strokes, paints = self.strokes, self.paints
         before = waiting.get(frame)
@@ -178,7 +184,8 @@ class Step:
             anchors.pop(frame, None)
         drawn: tuple[Stroke | Paint, ...] = (*strokes, *paints)
         if any(each.frame == frame and each.round is None for each in drawn):
-            waiting[frame] = Waiting(event, before.locked if before else (), anew)
+            earlier = before.locked if before else ()
+            waiting[frame] = Waiting(event, earlier if locked is None else tuple(locked), anew)
         else:
             waiting.pop(frame, None)
         return replace(self, strokes=strokes, paints=paints, waiting=waiting, anchors=anchors)

@@ -166,7 +166,9 @@ class Viewer:
 
     def _annotate(self, step: Step, t: int) -> PendingFrame:
         waiting = step.waiting[t]
-        previous = None if waiting.anew else self.result(step.results[t], t)
+        previous = self.result(step.results[t], t)
+        if waiting.anew:
+            previous = _only(previous, waiting.locked)
         rounds = [self._annotation(step, done.id, t) for done in step.rounds]
         results: list[FrameResult | None] = [None] * len(step.results)
         results[t] = previous
@@ -186,6 +188,12 @@ def scribble(stroke: Stroke) -> Scribble:
     """A stroke as the engine reads it: one that takes away is background."""
     object_id = stroke.object_id if stroke.kind == "add" else BACKGROUND
     return Scribble(object_id, stroke.path, stroke.start_ms, stroke.end_ms)
+
+
+def _only(result: FrameResult | None, objects: Sequence[int]) -> FrameResult | None:
+    """A result without all but some objects; None if none of them is there."""
+    kept = () if result is None else tuple(k for k in result.objects if k in objects)
+    return replace(result, logits=result.rows(kept), objects=kept) if result is not None and kept else None
 
 
 def _with_locked(pending: PendingFrame, previous: FrameResult, locked: Sequence[int]) -> PendingFrame:

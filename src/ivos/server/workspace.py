@@ -10,26 +10,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ivos.engine.brushwork import painted_difference
 from ivos.engine.rounds import Direction, plan
 from ivos.errors import InputError, SessionOrderError
 from ivos.io.video import read_video
 from ivos.server import manifest as folder_files
 from ivos.server.brain import Brain
-from ivos.server.checks import check_object, check_objects, check_unlocked, marked_range
+from ivos.server.checks import check_marks, check_object, check_objects, check_unlocked, marked_range
 from ivos.server.document import STEPS, Document
 from ivos.server.export_jobs import ExportJob, ExportJobs
 from ivos.server.exporting import Source
 from ivos.server.journal import Event, Journal
+from ivos.server.painting import painted
 from ivos.server.problems import Problem, busy, missing, stale
 from ivos.server.round_files import RoundWriter
 from ivos.server.running import RunningRound
-from ivos.server.runs import from_runs, to_runs
 from ivos.server.schemas import ExportRequest, LookRequest, PaintRequest, RoundRequest, StrokeRequest, View
 from ivos.server.steps import EPOCH
 from ivos.server.timeline import Timeline
 from ivos.server.viewer import Viewer
-from ivos.types import MAX_OBJECTS, VOID
+from ivos.types import MAX_OBJECTS
 
 
 class Workspace:
@@ -43,6 +42,7 @@ class Workspace:
         viewer: Its masks.
         timeline: Its strips.
         running: The round at work.
+        lock: Held while something changes; who holds it sees one state.
         view: Where the user looks.
         export_choice: What was exported last.
         closed: Whether it was let go; nothing can be changed any more.
@@ -58,7 +58,7 @@ class Workspace:
         self.id, self.folder, self.used = project_id, folder, time.monotonic()
         self.manifest = folder_files.read_manifest(folder)
         self._brain = brain
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         frames = read_video(folder_files.clip_path(folder, self.manifest))
         if (len(frames), tuple(frames.size)) != (self.manifest.num_frames, self.manifest.size):
             raise InputError(f"The clip of the project '{folder}' has changed; put the original back.")
@@ -86,14 +86,20 @@ class Workspace:
         """Whether neither a round nor an export is at work."""
         return self.running is None and not self.exports.at_work
 
-    def close(self) -> None:
-        """Stop the round that runs, if any, and let go of the project; what is done is on the disk."""
+    def stop(self) -> RunningRound | None:
+        """Have round and export stop before their next frames; the round that still has to."""
         self.exports.cancel()
         running = self.running
         if running is not None:
             running.cancel()
+        return running
+
+    def close(self) -> None:
+        """Stop the round that runs, if any, and let go of the project; what is done is on the disk."""
+        running = self.stop()
+        if running is not None:
             running.over.wait()
-        with self._lock:
+        with self.lock:
             self.closed = True
             self._journal.close()
 
@@ -115,18 +121,7 @@ class Workspace:
         """Take the mask of a frame as the user painted it."""
         with self._changing(request.seq):
             self.check_frame(request.frame)
-            mask = from_runs(request.runs, self.manifest.size)
-            step = self.document.present
-            shown = self.viewer.shown(self.document, step, request.frame)
-            difference = painted_difference(shown, mask)
-            painted = difference != VOID
-            if not painted.any():
-                raise Problem(422, "input", "The painted mask is the one that is there already; paint something.")
-            labels = sorted({*mask[painted].tolist(), *shown[painted].tolist()} - {0})
-            check_objects(self.document, labels)
-            runs, objects = to_runs(difference), sorted({*mask[painted].tolist()} - {0})
-            event = {"op": "paint", "frame": request.frame, "objects": objects, "runs": runs}
-            self._append({**event, "locked": self.document.locked})
+            self._append(painted(self.document, self.viewer, request.frame, request.runs))
             self._answer(request.frame)
 
     def delete_strokes(self, seq: int, ids: Collection[int]) -> tuple[int, ...]:
@@ -137,7 +132,7 @@ class Workspace:
             if unknown:
                 raise missing(f"stroke {unknown[0]}")
             check_unlocked(self.document, (own[each].object_id for each in ids))
-            self._append({"op": "unstroke", "ids": sorted(set(ids))})
+            self._append({"op": "unstroke", "ids": sorted(set(ids)), "locked": self.document.locked})
             return tuple(sorted({own[each].frame for each in ids}))
 
     def add_object(self, seq: int, name: str | None) -> None:
@@ -148,8 +143,8 @@ class Workspace:
             self._append({"op": "object", "id": self.document.num_objects + 1, "name": name})
 
     def change_look(self, object_id: int, request: LookRequest) -> None:
-        """Rename, hide, lock or colour an object."""
-        with self._changing(request.seq, keeps_begun=True):
+        """Rename, hide, lock or colour an object; a round at work minds only the locking."""
+        with self._changing(request.seq, keeps_begun=True, beside_round=request.locked is None):
             check_object(self.document, object_id)
             changes = request.model_dump(exclude={"seq"}, exclude_none=True)
             self._append({"op": "look", "id": object_id, "changes": changes})
@@ -158,11 +153,16 @@ class Workspace:
         """An object less, with its strokes and masks."""
         with self._changing(seq):
             check_objects(self.document, [object_id])
-            self._append({"op": "unobject", "id": object_id})
+            self._append({"op": "unobject", "id": object_id, "locked": self.document.locked})
 
     def undo(self, seq: int) -> None:
-        """One step back."""
-        with self._changing(seq):
+        """One step back; a broken-off round that waits for a decision is that step."""
+        with self._changing(seq, keeps_begun=True):
+            if self.document.begun is not None:
+                undecided = self.viewer.visited(self.document.begun.id)
+                self._append({"op": "discard"})
+                if undecided:
+                    return
             if not self.document.past:
                 raise SessionOrderError("There is nothing to undo: the project is as it was in the beginning.")
             self._append({"op": "undo"})
@@ -176,20 +176,20 @@ class Workspace:
 
     def rename(self, name: str) -> None:
         """Give the project another name; its folder and address stay. No step of undo."""
-        with self._lock:
+        with self.lock:
             self._check_open()
             self._note(name=name)
 
     def keep_view(self, view: View) -> None:
         """Remember where the user looks."""
-        with self._lock:
+        with self.lock:
             self._check_open()
             self.view = view
             folder_files.write_view(self.folder, self.view, self.export_choice)
 
     def export(self, choice: ExportRequest) -> ExportJob:
         """Start an export of the masks as they are shown now, and remember what was asked for."""
-        with self._lock:
+        with self.lock:
             self._check_open()
             if self.running is not None:
                 raise busy()
@@ -212,6 +212,7 @@ class Workspace:
             step, document, segmenter = self.document.present, self.document, self.viewer.segmenter
             state = self.viewer.state(document, step)
             within = marked_range(request.first, request.last, self.manifest.num_frames)
+            check_marks(within, state.sources)
             direction: Direction = request.direction
             reach = self._brain.networks.config.reach
             passes = plan(state, direction, within, reach, {*document.locked, *step.removed})
@@ -223,8 +224,8 @@ class Workspace:
             removed, canvas = step.removed, self.viewer.canvas
             revision = step.epoch * EPOCH + number
             run = RunningRound(revision, frames, lambda result: canvas.shown(result, removed), self._round_ended)
+            run.start(self._brain, segmenter, state, passes, writer)
             self.running = run
-            self._brain.rounds.submit(run.run, self._brain, segmenter, state, passes, writer)
             return run
 
     def current_round(self) -> RunningRound:
@@ -253,7 +254,7 @@ class Workspace:
         return self.document.begun.id
 
     def _round_ended(self, outcome: str, run: RunningRound) -> None:
-        with self._lock:
+        with self.lock:
             self.running = None  # whatever becomes of the journal, the project must not stay busy
             if outcome == "done":
                 self._append({"op": "finish", "seconds": round(run.seconds, 3)})
@@ -282,14 +283,14 @@ class Workspace:
         folder_files.write_manifest(self.folder, self.manifest)
 
     @contextmanager
-    def _changing(self, seq: int, *, keeps_begun: bool = False) -> Iterator[None]:
+    def _changing(self, seq: int, *, keeps_begun: bool = False, beside_round: bool = False) -> Iterator[None]:
         """The time in which one change is made; refused on an old state and during a round.
 
         A broken-off round that waits for a decision is discarded by any change but that decision.
         """
-        with self._lock:
+        with self.lock:
             self._check_open()
-            if self.running is not None:
+            if self.running is not None and not beside_round:
                 raise busy()
             if seq != self.document.seq:
                 raise stale(self.document.seq)

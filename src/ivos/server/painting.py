@@ -1,0 +1,31 @@
+"""What a drag of the brush changed, as an event of the journal."""
+
+from __future__ import annotations
+
+from ivos.engine.brushwork import painted_difference
+from ivos.server.checks import check_objects
+from ivos.server.document import Document
+from ivos.server.journal import Event
+from ivos.server.problems import Problem
+from ivos.server.runs import from_runs, to_runs
+from ivos.server.viewer import Viewer
+from ivos.types import VOID
+
+
+def painted(document: Document, viewer: Viewer, frame: int, runs: list[int]) -> Event:
+    """The event of a painted mask: the labels it changed, and the objects it gave pixels to.
+
+    Raises:
+        InputError: The runs are no mask of the clip's size.
+        Problem: Nothing is painted, or an object that is locked or does not exist would change.
+    """
+    mask = from_runs(runs, viewer.frames.size)
+    shown = viewer.shown(document, document.present, frame)
+    difference = painted_difference(shown, mask)
+    changed = difference != VOID
+    if not changed.any():
+        raise Problem(422, "input", "The painted mask is the one that is there already; paint something.")
+    given = {*mask[changed].tolist()} - {0}
+    check_objects(document, sorted({*given, *shown[changed].tolist()} - {0}))
+    event = {"op": "paint", "frame": frame, "objects": sorted(given), "runs": to_runs(difference)}
+    return {**event, "locked": document.locked}

@@ -1,0 +1,136 @@
+"""Rounds beside other changes: undo of a broken-off one, a queue of two projects, one state in every answer."""
+
+import threading
+import time
+
+import numpy as np
+from tests.server.conftest import Page
+from tests.server.test_keeping import start_round
+
+
+def space_of(page):
+    return page.client.app._app.state.services.sessions.use(page.project["id"])
+
+
+def cancelled_round(page, networks):
+    networks.seconds = 0.1
+    thread, _ = start_round(page)
+    page.ok(page.client.post(f"{page.base}/rounds/cancel"))
+    thread.join()
+    networks.seconds = 0.0
+    page.open(page.project["id"])
+    assert page.project["undecided"]
+
+
+def test_undo_takes_away_a_broken_off_round_and_no_stroke(page, networks):
+    page.stroke(2)
+    before = page.masks()
+    cancelled_round(page, networks)
+    assert page.project["undo"] == "the broken-off round"
+    page.post("/undo")
+    assert page.project["undecided"] is None
+    assert len(page.project["strokes"]) == 1
+    np.testing.assert_array_equal(page.masks(), before)
+    page.post("/undo")
+    assert page.project["strokes"] == []
+
+
+def test_a_round_that_waits_behind_another_project_is_cancelled_at_once(page, networks, clip_file):
+    other = Page(page.client)
+    other.open(page.client.post("/api/projects/upload?name=cat.mp4", content=clip_file.read_bytes()).json()["id"])
+    other.stroke(2)
+    page.stroke(2)
+    networks.seconds = 0.3
+    first, _ = start_round(page)
+    with space_of(other) as space:
+        waits = threading.Thread(target=other.round)
+        waits.start()
+        until = time.monotonic() + 10
+        while space.running is None and time.monotonic() < until:
+            time.sleep(0.01)
+    assert other.ok(other.client.post(f"{other.base}/rounds/cancel"))["done"] == 0
+    page.open(page.project["id"])
+    assert page.project["running"], "the other project's round is still at work"
+    waits.join(10)
+    assert other.project["running"] is other.project["undecided"] is None
+    page.client.post(f"{page.base}/rounds/cancel")
+    first.join(10)
+    networks.seconds = 0.0
+    assert other.round()[-1]["event"] == "done"
+
+
+def test_a_closing_server_stops_every_round_before_it_waits(page, networks, clip_file):
+    other = Page(page.client)
+    other.open(page.client.post("/api/projects/upload?name=cat.mp4", content=clip_file.read_bytes()).json()["id"])
+    other.stroke(2)
+    page.stroke(2)
+    networks.seconds = 0.2
+    threads = [start_round(page)[0], threading.Thread(target=other.round)]
+    threads[1].start()
+    with space_of(other) as space:
+        while space.running is None:
+            time.sleep(0.01)
+    before = networks.transfers
+    page.client.app._app.state.services.sessions.close()
+    assert networks.transfers <= before + 2
+    for thread in threads:
+        thread.join(10)
+
+
+def test_an_answer_shows_one_state(page, monkeypatch):
+    """A change that comes while an answer is made is in it as a whole, or not at all."""
+    with space_of(page) as space:
+        strips = space.timeline.strips
+
+        def slow(step):
+            other = threading.Thread(target=lambda: space.add_object(space.seq, None), daemon=True)
+            other.start()
+            other.join(0.3)
+            return strips(step)
+
+        monkeypatch.setattr(space.timeline, "strips", slow)
+        answer = page.ok(page.client.get(page.base))
+    assert len(answer["objects"]) == answer["seq"] + 1
+
+
+def test_an_object_can_be_hidden_but_not_locked_while_a_round_runs(page, networks):
+    networks.seconds = 0.1
+    page.stroke(2)
+    thread, lines = start_round(page)
+    hidden = page.ok(page.client.patch(f"{page.base}/objects/1", json={"seq": page.project["seq"], "visible": False}))[
+        "project"
+    ]
+    assert not hidden["objects"][0]["visible"]
+    assert hidden["running"]
+    locked = page.client.patch(f"{page.base}/objects/1", json={"seq": hidden["seq"], "locked": True})
+    assert locked.json()["error"]["code"] == "busy"
+    thread.join()
+    assert lines[-1]["event"] == "done"
+    assert lines[-1]["project"]["seq"] == hidden["seq"] + 1
+    assert not lines[-1]["project"]["objects"][0]["visible"]
+
+
+def test_marks_that_leave_out_the_drawn_frame_are_told_in_frames(page):
+    page.stroke(2)
+    answer = page.client.post(f"{page.base}/rounds", json={"seq": page.project["seq"], "first": 3, "last": 5})
+    message = answer.json()["error"]["message"]
+    assert "frame 2" in message
+    assert "frames 3 to 5" in message
+
+
+def test_a_locked_object_stays_where_the_stroke_of_another_is_deleted(page):
+    page.stroke(2)
+    page.post("/objects", name=None)
+    page.stroke(2, object_id=2, path=[[0.8, 0.9], [0.9, 0.9]])
+    page.round()
+    page.stroke(5, path=[[0.3, 0.2], [0.4, 0.2]])
+    page.stroke(5, path=[[0.3, 0.8], [0.4, 0.8]])
+    page.round()
+    answer = page.client.patch(f"{page.base}/objects/2", json={"seq": page.project["seq"], "locked": True})
+    page.project = page.ok(answer)["project"]
+    before = page.mask(5) == 2
+    assert before.any()
+    page.post("/strokes/delete", ids=[page.project["strokes"][-1]["id"]])
+    np.testing.assert_array_equal(page.mask(5) == 2, before)
+    page.round()
+    np.testing.assert_array_equal(page.mask(5) == 2, before)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ivos.engine.session import Session
 from ivos.errors import InputError, SessionOrderError, WeightsError
+from ivos.model.config import PRESETS
 from ivos.types import Scribble
 
 lightly = settings(deadline=None, max_examples=15)
@@ -129,6 +130,46 @@ def test_corrections_are_blurred_and_kept_inside_the_object_if_the_preset_says_s
     assert len(positive.unique()) > 3
     assert negative.any()
     assert not negative[previous_mask < 0.5].any()
+
+
+def test_previous_masks_of_labels_are_the_label_mask_of_all_objects(make_networks, make_clip, stroke):
+    networks = make_networks(
+        previous_mask="labels", negatives_inside_previous_only=True, fusion_threshold=0.8, scribble_radius=9
+    )
+    session = Session(networks, make_clip(size=(32, 48)), 2)
+    session.annotate(1, [stroke(1, 0.3), stroke(2, 0.7)])
+    list(session.propagate())
+    shown, probability = session.mask(1), session.probability(1)
+    session.annotate(1, [stroke(0, 0.5), stroke(0, 0.3), stroke(0, 0.7)])
+    previous_mask, _, negative = (each[:, 0].numpy() for each in networks.annotate_inputs[-1])
+    for row, k in enumerate((1, 2)):
+        np.testing.assert_array_equal(previous_mask[row], shown == k)
+        assert negative[row].any()
+        assert not negative[row][shown != k].any()
+        assert (probability[row][shown != k] >= 0.5).any()  # which is not what the object's own probability says
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect"])
+def test_the_border_of_maps_and_label_masks_is_filled_as_the_preset_says(make_networks, make_clip, play, stroke, mode):
+    networks = make_networks(map_pad_mode=mode, previous_mask="labels", always_pad=True, fusion_threshold=0.3)
+    session = Session(networks, make_clip(size=(16, 48)))
+    strokes = [stroke(1, 0.1, 0.1), stroke(1, 0.5, 0.9)]
+    session.annotate(0, strokes)
+    list(session.propagate())
+    session.annotate(0, strokes)
+    assert session._canvas.padded == (32, 64)
+    for padded in networks.annotate_inputs[-1][:2]:
+        inside = padded[0, 0, 8:24, 8:56].numpy()
+        assert inside[:8].any()
+        np.testing.assert_array_equal(padded[0, 0].numpy(), np.pad(inside, 8, mode=mode))
+
+
+def test_preset_authors_asks_for_what_the_released_evaluation_gives_its_a_net():
+    authors = PRESETS["authors"]
+    assert (authors.previous_mask, authors.negatives_inside_previous_only) == ("labels", True)
+    assert (authors.map_pad_mode, authors.pad_mode) == ("reflect", "reflect")
+    assert authors.accumulate_scribbles
+    assert {PRESETS[name].previous_mask for name in ("lite", "paper")} == {"probability"}
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (17, 16), (33, 7), (64, 96)])

@@ -21,8 +21,8 @@ def span(frame: int, annotated: Collection[int], num_frames: int, *, reach: floa
         frame: The annotated frame of the round, 0-based.
         annotated: All annotated frames of the session; may include `frame`.
         num_frames: Length of the clip.
-        reach: Share of the way to a neighbouring annotated frame that the round goes, in [0, 1] (the released
-            evaluation: 0.99). The ends of the clip are always reached.
+        reach: Share of the frames between it and a neighbouring annotated frame that the round visits, in [0, 1],
+            rounded to the nearest number (the released evaluation: 0.99). The ends of the clip are always reached.
 
     Returns:
         A range of frames that contains `frame`.
@@ -76,4 +76,4 @@ def blend_weight(t: int, round_frame: int, neighbour: int | None) -> float:
 
 
 def _steps(distance: int, reach: float) -> int:
-    return min(distance - 1, int(reach * distance))
+    return int(reach * (distance - 1) + 0.5)

@@ -66,10 +66,8 @@ class Canvas:
         return pad_to_multiple(image, config.pad_multiple, mode=config.pad_mode, always=config.always_pad)[0]
 
     def maps(self, maps: NDArray[np.float32]) -> Tensor:
-        """Maps of K objects at working size (K, *working) as network input (K, 1, *padded), zero in the border."""
-        config = self._config
-        on_device = torch.from_numpy(maps)[:, None].to(self._device)
-        return pad_to_multiple(on_device, config.pad_multiple, mode="constant", always=config.always_pad)[0]
+        """Maps of K objects at working size (K, *working) as network input (K, 1, *padded)."""
+        return self._padded_maps(torch.from_numpy(maps)[:, None].to(self._device))
 
     def brush_maps(self, brushwork: LabelMask, ids: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Where brushwork (*size) says that each object is and is not, each (K', 1, *padded), shares in [0, 1]."""
@@ -78,9 +76,8 @@ class Canvas:
         on_device = torch.from_numpy(maps).to(self._device)  # (2, K', H, W)
         if self.working != self.size:
             on_device = F.interpolate(on_device, self.working, mode="bilinear", align_corners=False, antialias=True)
-        config = self._config
-        padded = pad_to_multiple(on_device, config.pad_multiple, mode="constant", always=config.always_pad)[0]
-        return padded[0][:, None], padded[1][:, None]
+        inside, outside = self._padded_maps(on_device)
+        return inside[:, None], outside[:, None]
 
     def painted_probability(self, result: FrameResult, ids: Sequence[int]) -> Tensor:
         """The probability of some objects over the padded frame, brushwork certain, shape (K', 1, *padded)."""
@@ -89,6 +86,14 @@ class Canvas:
             return probability
         inside, outside = self.brush_maps(result.brushwork, ids)
         return (probability * (1 - inside - outside) + inside).clamp(0, 1)
+
+    def previous_mask(self, result: FrameResult, ids: Sequence[int]) -> Tensor:
+        """A-Net's previous mask of some objects of a result, shape (K', 1, *padded), in [0, 1]."""
+        if self._config.previous_mask == "probability":
+            return self.painted_probability(result, ids)
+        probability = unpad(self.painted_probability(result, result.objects), self.padding)[:, 0]
+        labels = _named(fuse(probability, self._config.fusion_threshold).cpu().numpy(), result.objects)
+        return self.maps(np.stack([labels == k for k in ids]).astype(np.float32))
 
     def cell_logits(self, result: FrameResult, ids: Sequence[int]) -> Tensor:
         """The logits of some objects with the brushwork in them, shape (K', 1, *cells), float32."""
@@ -103,10 +108,6 @@ class Canvas:
         """The probability over the padded frame, shape (K, 1, *padded), from logits (K, *cells)."""
         cells = torch.from_numpy(logits)[:, None].to(self._device).float()
         return upsample_logits(cells, self.padded, align_corners=self._config.align_corners).sigmoid()
-
-    def working_probability(self, logits: NDArray[np.float16]) -> NDArray[np.float32]:
-        """The probability over the working frame, shape (K, *working), from logits (K, *cells)."""
-        return unpad(self.padded_probability(logits), self.padding)[:, 0].cpu().numpy()
 
     def probability(self, logits: NDArray[np.float16]) -> NDArray[np.float32]:
         """The probability at full size, shape (K, *size), from logits (K, *cells)."""
@@ -139,6 +140,10 @@ class Canvas:
             return np.zeros(self.cells, np.uint8)
         probability = self.cell_logits(result, ids)[:, 0].sigmoid()
         return _named(fuse(probability, self._config.fusion_threshold).cpu().numpy(), ids)
+
+    def _padded_maps(self, maps: Tensor) -> Tensor:
+        config = self._config
+        return pad_to_multiple(maps, config.pad_multiple, mode=config.map_pad_mode, always=config.always_pad)[0]
 
     def _full_probability(self, logits: NDArray[np.float16]) -> Tensor:
         aligned = self._config.align_corners

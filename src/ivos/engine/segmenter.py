@@ -20,7 +20,7 @@ from ivos.errors import WeightsError
 from ivos.model.networks import FeaturePyramid, Networks
 from ivos.types import Frames, LabelMask, Scribble
 
-Maps = tuple[NDArray[np.float32], NDArray[np.float32]]
+Maps = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +78,11 @@ class ClipSegmenter:
             return PendingFrame(scribbles, nothing, np.zeros((0, 1, 1, 1), np.float32))
         previous = state.results[frame]
         earlier = state.earlier_scribbles(frame) if self._networks.config.accumulate_scribbles else ()
-        maps = self._maps((*earlier, *scribbles), previous, ids)
         with torch.inference_mode():
+            before = self._before(previous, ids)
+            maps = self._maps((*earlier, *scribbles), previous, ids, before)
             if scribbles:
-                result, features = self._answer(frame, previous, ids, maps)
+                result, features = self._answer(frame, ids, before, maps)
             else:
                 result = self._result(self._rows(previous, ids), ids)
             if brushwork is not None:
@@ -155,15 +156,19 @@ class ClipSegmenter:
         rows = absent if result is None else result.rows(ids)
         return torch.tensor(rows, dtype=torch.float32, device=self._networks.device)[:, None]
 
+    def _before(self, previous: FrameResult | None, ids: tuple[int, ...]) -> Tensor:
+        """The previous masks (K', 1, *padded); 0.5 for objects that the frame has no result of."""
+        before = torch.full((len(ids), 1, *self.canvas.padded), 0.5, device=self._networks.device)
+        if previous is not None and previous.objects:
+            known = [row for row, k in enumerate(ids) if k in previous.objects]
+            before[known] = self.canvas.previous_mask(previous, [ids[row] for row in known])
+        return before
+
     def _answer(
-        self, frame: int, previous: FrameResult | None, ids: tuple[int, ...], maps: Maps
+        self, frame: int, ids: tuple[int, ...], before: Tensor, maps: Maps
     ) -> tuple[FrameResult, NDArray[np.float32]]:
         """A-Net's own answer: the result and the object features."""
-        before = torch.full((len(ids), 1, *self.canvas.padded), 0.5, device=self._networks.device)
-        if previous is not None:
-            known = [row for row, k in enumerate(ids) if k in previous.objects]
-            before[known] = self.canvas.painted_probability(previous, [ids[row] for row in known])
-        positive, negative = (self.canvas.maps(each) for each in maps)
+        positive, negative = maps
         answer = self._networks.annotate(
             self.canvas.image(self._frames[frame], frame), self.features[frame], before, positive, negative
         )
@@ -174,12 +179,12 @@ class ClipSegmenter:
 
     def _described(self, frame: int, result: FrameResult, brushwork: LabelMask, maps: Maps) -> NDArray[np.float32]:
         """The object features of a result with brushwork on it."""
-        positive, negative = (self.canvas.maps(each) for each in maps)
+        positive, negative = maps
         inside, outside = self.canvas.brush_maps(brushwork, result.objects)
         features = self._networks.describe(
             self.canvas.image(self._frames[frame], frame),
             self.features[frame],
-            self.canvas.painted_probability(replace(result, brushwork=brushwork), result.objects),
+            self.canvas.previous_mask(replace(result, brushwork=brushwork), result.objects),
             torch.maximum(positive, inside),
             torch.maximum(negative, outside),
         )
@@ -188,8 +193,10 @@ class ClipSegmenter:
     def _encode(self, t: int) -> FeaturePyramid:
         return self._networks.encode_image(self.canvas.image(self._frames[t], t))
 
-    def _maps(self, scribbles: tuple[Scribble, ...], previous: FrameResult | None, ids: tuple[int, ...]) -> Maps:
-        """Positive and negative map of each object; from its second round on as corrections of its mask."""
+    def _maps(
+        self, scribbles: tuple[Scribble, ...], previous: FrameResult | None, ids: tuple[int, ...], before: Tensor
+    ) -> Maps:
+        """Positive and negative map of each object, (K', 1, *padded); from its second round on as corrections."""
         config = self._networks.config
         highest = max(self.num_objects, *ids)
         maps = scribble_maps(scribbles, highest, self.canvas.working, radius=config.scribble_radius)
@@ -201,9 +208,10 @@ class ClipSegmenter:
                 continue
             if config.blur_corrections:
                 positive[row], negative[row] = blur_maps(positive[row]), blur_maps(negative[row])
-            if config.negatives_inside_previous_only:
-                negative[row] *= self.canvas.working_probability(previous.rows((k,)))[0] >= 0.5
-        return positive, negative
+        positive_map, negative_map = self.canvas.maps(positive), self.canvas.maps(negative)
+        if config.negatives_inside_previous_only:
+            negative_map = negative_map * (before >= 0.5)
+        return positive_map, negative_map
 
     def _result(self, logits: Tensor, ids: tuple[int, ...], brushwork: LabelMask | None = None) -> FrameResult:
         if logits.isnan().any():

@@ -63,16 +63,21 @@ class ModelConfig:
         widths: Channels, read by the "lite" architecture only.
         pad_multiple: Frames are padded to a multiple of this many pixels.
         always_pad: Released quirk: a size that is already a multiple grows by `pad_multiple`.
-        pad_mode: How the border is filled.
-        align_corners: Convention of every bilinear resize.
+        pad_mode: How the border of a frame is filled.
+        map_pad_mode: How the border of scribble maps, of brushwork and of a previous mask of "labels" is filled.
+        align_corners: Convention of the resize that brings logits from stride 4 to pixels, in sessions and in the
+            losses of `paper`. Resizes inside the networks have their own: `paper_decoder.resize` aligns corners,
+            `lite_blocks.resize` does not.
         fusion_threshold: Probabilities below it count as background (the paper: 0.8).
         scribble_radius: Strokes are dilated with an ellipse of this radius in pixels.
         blur_corrections: From round 2 on, scribble maps are blurred (5 x 5, sigma 6).
         negatives_in_first_round: Whether the negative map is used in round 1 (the paper's is 0).
-        negatives_inside_previous_only: The negative map is zeroed outside the object's previous mask.
+        previous_mask: What A-Net gets as an object's previous mask: its "probability", or 1 where the label mask of all
+            objects has its "labels" id and 0 elsewhere (the released evaluation).
+        negatives_inside_previous_only: The negative map is zeroed where the previous mask is below 0.5.
         accumulate_scribbles: Strokes of earlier rounds on the same frame are drawn again.
         strokes_hold: A-Net's answer is corrected where the mask would contradict the strokes.
-        reach: Share of the way to the neighbouring annotated frame that a pass runs over.
+        reach: Share of the frames before the neighbouring annotated frame that a pass runs over.
         reduced_precision: Whether `load_model` may run it in bf16 where that is faster; False asks for float32.
     """
 
@@ -84,11 +89,13 @@ class ModelConfig:
     pad_multiple: int = 16
     always_pad: bool = False
     pad_mode: Literal["replicate", "reflect", "constant"] = "replicate"
+    map_pad_mode: Literal["replicate", "reflect", "constant"] = "constant"
     align_corners: bool = False
     fusion_threshold: float = 0.8
     scribble_radius: int = 2
     blur_corrections: bool = False
     negatives_in_first_round: bool = False
+    previous_mask: Literal["probability", "labels"] = "probability"
     negatives_inside_previous_only: bool = False
     accumulate_scribbles: bool = False
     strokes_hold: bool = False
@@ -115,9 +122,12 @@ PRESETS = MappingProxyType(
             pad_multiple=32,
             always_pad=True,
             pad_mode="reflect",
+            map_pad_mode="reflect",
             align_corners=True,
             blur_corrections=True,
+            previous_mask="labels",
             negatives_inside_previous_only=True,
+            accumulate_scribbles=True,
             reach=0.99,
             reduced_precision=False,
         ),

@@ -7,7 +7,7 @@ import io
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from PIL import Image
 
 from ivos.server.answer_schemas import ChangeAnswer, ChangesAnswer, FrameMask, ProjectAnswer, Summary
@@ -27,7 +27,6 @@ from ivos.server.schemas import (
 from ivos.server.services import ERRORS, PathFrame, ProjectId, ServicesHere, WorkspaceHere, change
 
 router = APIRouter(prefix="/api/projects/{project_id}", responses=ERRORS)
-IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
 LONG_POLL_SECONDS = 25.0
 POLL_SECONDS = 0.05
 PathObject = Annotated[int, Path(ge=1, le=254)]
@@ -54,28 +53,41 @@ def remove(project_id: ProjectId, here: ServicesHere) -> None:
     here.sessions.remove(project_id)
 
 
-@router.get("/frames/{t}.jpg", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
-def frame(space: WorkspaceHere, t: PathFrame, height: Annotated[int | None, Query(ge=16, le=2160)] = None) -> Response:
-    """One frame of the clip, whole or scaled to a height."""
+@router.get(
+    "/frames/{t}.jpg",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, 304: {"description": "The browser has it."}},
+)
+def frame(
+    space: WorkspaceHere,
+    t: PathFrame,
+    height: Annotated[int | None, Query(ge=16, le=2160)] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """One frame of the clip, whole or scaled to a height.
+
+    A browser may keep it and asks each time whether it still holds: after a project is deleted, another may come to
+    its address.
+    """
     space.check_frame(t)
+    tag = f'"{space.viewer.tag}-{t}-{height or 0}"'
+    headers = {"Cache-Control": "private, no-cache", "ETag": tag}
+    if if_none_match is not None and tag in if_none_match:
+        return Response(status_code=304, headers=headers)
     image = Image.fromarray(space.viewer.frames[t])
     if height is not None:
         width = max(1, round(image.width * height / image.height))
         image = image.resize((width, height), Image.Resampling.BILINEAR)
     content = io.BytesIO()
     image.save(content, format="JPEG", quality=92 if height is None else 80)
-    return Response(content.getvalue(), media_type="image/jpeg", headers=IMMUTABLE)
+    return Response(content.getvalue(), media_type="image/jpeg", headers=headers)
 
 
 @router.get("/masks/{t}/{revision}")
-def mask(
-    space: WorkspaceHere, response: Response, t: PathFrame, revision: Annotated[int, Path(ge=0, le=2**53)]
-) -> FrameMask:
-    """One mask by its name; it never changes."""
+def mask(space: WorkspaceHere, t: PathFrame, revision: Annotated[int, Path(ge=0, le=2**53)]) -> FrameMask:
+    """One mask by its name; it never changes as long as the project is there. No browser keeps it, the page does."""
     space.check_frame(t)
-    answer = frame_mask(space, t, revision)
-    response.headers.update(IMMUTABLE)
-    return answer
+    return frame_mask(space, t, revision)
 
 
 @router.post("/strokes")

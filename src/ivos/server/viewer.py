@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,6 +42,8 @@ class Viewer:
     def __init__(self, folder: Path, frames: Frames, resolution: int | None, brain: Brain) -> None:
         """Nothing is computed yet."""
         self.frames = frames
+        self.tag = uuid.uuid4().hex
+        """Names the clip's frames in a browser's cache; new at every opening, so no two projects share one."""
         self._folder, self._resolution, self._brain = folder, resolution, brain
         self._segmenter: ClipSegmenter | None = None
         self._rounds: dict[int, RoundFile] = {}

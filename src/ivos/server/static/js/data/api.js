@@ -57,7 +57,7 @@ async function send(method, path, { body, signal }) {
   const headers = body === undefined ? undefined : { "Content-Type": "application/json" };
   let response;
   try {
-    response = await fetch(`/api${path}`, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+    response = await fetch(`/api${path}`, { method, headers, signal, cache: "no-store", body: body === undefined ? undefined : JSON.stringify(body) });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError("network", GONE);

@@ -54,7 +54,7 @@ export class Frames {
   async load(t) {
     this.loading.add(t);
     try {
-      const response = await fetch(this.address(t));
+      const response = await fetch(this.address(t), { cache: "no-cache" }); // asks whether it still holds
       if (!response.ok) throw new Error(String(response.status));
       const bitmap = await createImageBitmap(await response.blob());
       if (this.closed) return bitmap.close();

@@ -75,6 +75,10 @@ def test_a_person_goes_through_the_study(study: Server, open_page: Any) -> None:
         editor.page.wait_for_selector("#canvas[data-frame='5']")
         editor.press("a")
         editor.page.wait_for_selector("#study :text('Scribble, then propagate')")
+        if number == 1:
+            editor.page.reload()
+            editor.page.wait_for_selector("#study :text('Scribble, then propagate')")
+            editor.page.wait_for_selector("#canvas[data-frame='5']")
         scribble(editor)
         editor.press("r")
         editor.page.wait_for_selector("#study :text('round 2')", timeout=60_000)

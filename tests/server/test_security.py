@@ -33,7 +33,7 @@ def test_the_printed_address_puts_the_token_into_a_cookie(bare):
     answer = bare.get("/", params={"token": TOKEN}, follow_redirects=False)
     assert answer.status_code == 303
     assert answer.headers["location"] == "/"
-    assert answer.headers["set-cookie"] == f"ivos-8765={TOKEN}; HttpOnly; SameSite=Strict; Path=/"
+    assert answer.headers["set-cookie"] == f"ivos-8765={TOKEN}; HttpOnly; SameSite=Lax; Path=/"
     assert bare.get("/api/app").status_code == 200  # the client keeps cookies
     bare.cookies.clear()
     assert bare.get("/api/app", params={"token": TOKEN}).status_code == 200

@@ -36,7 +36,7 @@ def test_a_study_runs_from_the_first_sequence_to_the_last(serve, davis, tmp_path
         for number, name in enumerate(["ant", "bear"], start=1):
             state = study(page)
             assert (state["sequence"], state["number"], state["total"]) == (name, number, 2)
-            assert (state["phase"], state["slider_locked"], state["round"]) == ("find", False, 0)
+            assert (state["phase"], state["slider_locked"], state["frame"], state["round"]) == ("find", False, None, 0)
             page.open(state["project_id"])
             assert [each["id"] for each in page.project["objects"]] == [1, 2]
             truth = page.decode(page.ok(client.get(f"{page.base}/truth/1"))["runs"])
@@ -44,7 +44,7 @@ def test_a_study_runs_from_the_first_sequence_to_the_last(serve, davis, tmp_path
             assert client.post("/api/study/satisfied").status_code == 409
             page.stroke(1)
             state = study(page)
-            assert (state["phase"], state["slider_locked"]) == ("scribble", True)
+            assert (state["phase"], state["slider_locked"], state["frame"]) == ("scribble", True, 1)
             body = {"seq": page.project["seq"], "frame": 2, "object_id": 1, "kind": "add", "path": [[0.5, 0.5]]}
             assert client.post(f"{page.base}/strokes", json=body).status_code == 409
             brush = client.post(f"{page.base}/paint", json={"seq": page.project["seq"], "frame": 1, "runs": [1, 3072]})
@@ -52,7 +52,8 @@ def test_a_study_runs_from_the_first_sequence_to_the_last(serve, davis, tmp_path
             page.round()
             assert study(page)["phase"] == "find"
             assert client.post(f"{page.base}/strokes", json=body).status_code == 409
-            assert client.post("/api/study/select", json={"frame": 3}).json()["slider_locked"]
+            chosen = client.post("/api/study/select", json={"frame": 3}).json()
+            assert (chosen["slider_locked"], chosen["frame"]) == (True, 3)
             page.stroke(3, object_id=2, path=[[0.8, 0.9]])
             page.round()
             assert study(page)["round"] == 2

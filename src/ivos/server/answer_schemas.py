@@ -246,5 +246,6 @@ class StudyAnswer(BaseModel):
     project_id: str | None
     phase: Literal["scribble", "operate", "find", "finished"]
     slider_locked: bool
+    frame: int | None
     round: int
     jf: float | None

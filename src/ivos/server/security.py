@@ -140,7 +140,7 @@ class Guard:
         """Put the token into a cookie and take it out of the address."""
         rest = {k: v for k, v in parse_qs(scope["query_string"].decode("latin-1")).items() if k != "token"}
         target = "/" + (f"?{urlencode(rest, doseq=True)}" if rest else "")
-        cookie = f"{self._cookie}={self._token}; HttpOnly; SameSite=Strict; Path=/"
+        cookie = f"{self._cookie}={self._token}; HttpOnly; SameSite=Lax; Path=/"  # a link in a mail leads in
         await _send(send, 303, b"", {"Location": target, "Set-Cookie": cookie})
 
 

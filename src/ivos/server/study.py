@@ -63,6 +63,7 @@ class Study:
         with self._lock:
             self._catch_up()
             over = self.project_id is None
+            locked = self._meter.doing in (Doing.SCRIBBLE, Doing.OPERATE)
             phases = {Doing.SCRIBBLE: "scribble", Doing.OPERATE: "operate"}
             return StudyAnswer(
                 user=self.user,
@@ -71,7 +72,8 @@ class Study:
                 total=len(self._sequences),
                 project_id=self.project_id,
                 phase="finished" if over else phases.get(self._meter.doing, "find"),  # type: ignore[arg-type]
-                slider_locked=self._meter.doing in (Doing.SCRIBBLE, Doing.OPERATE),
+                slider_locked=locked,
+                frame=self._frame if locked else None,
                 round=self._meter.times.rounds,
                 jf=float(np.mean([(row.j + row.f) / 2 for row in self._rows])) if over and self._rows else None,
             )

@@ -27,7 +27,7 @@
  *   working_width: number, memory_bytes: number, disk_bytes_per_round: number, free_disk_bytes: number, seconds_per_frame: number,
  *   seconds_per_round: number, warnings: string[]}} Needs
  * @typedef {{user: string, sequence: string, number: number, total: number, project_id: string | null,
- *   phase: "scribble" | "operate" | "find" | "finished", slider_locked: boolean, round: number, jf: number | null}} Study
+ *   phase: "scribble" | "operate" | "find" | "finished", slider_locked: boolean, frame: number | null, round: number, jf: number | null}} Study
  * @typedef {{version: string, model: {name: string, available: boolean, message: string | null}, device: string, threads: number,
  *   max_upload_bytes: number, free_bytes: number, has_demo: boolean, open_project: string | null, study: boolean}} AppFacts
  */

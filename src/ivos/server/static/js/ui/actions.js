@@ -52,7 +52,7 @@ function moveActions(parts) {
     "frame.first": () => go(0), "frame.last": () => go(Infinity),
     "frame.previousMarked": marked(-1), "frame.nextMarked": marked(1), "mark.in": mark("first"), "mark.out": mark("last"),
     play: () => {
-      if (store.state.study?.slider_locked) return go(store.state.t);
+      if (store.state.study?.slider_locked && !store.state.playing) return go(store.state.t);
       store.set({ playing: !store.state.playing });
     },
     worst: () => {

@@ -24,8 +24,9 @@ export class Playing {
   /** @param {number} now */
   step(now) {
     const s = this.store.state;
-    if (!s.playing || !s.project) {
+    if (!s.playing || !s.project || s.study?.slider_locked) {
       this.running = false;
+      this.store.set({ playing: false });
       return;
     }
     const { fps, num_frames } = s.project.clip;

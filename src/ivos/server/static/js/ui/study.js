@@ -16,7 +16,7 @@ export function studyPanel(store, open) {
     const study = await answer.catch(report);
     if (!study) return;
     if (study.project_id && study.project_id !== store.state.project?.id) await open(study.project_id);
-    store.set({ study }); // after its clip, so that the panel never speaks of a clip that is not there yet
+    store.set({ study, ...held(study) }); // after its clip, so that the panel never speaks of a clip that is not there yet
   };
   const refresh = () => store.state.study && take(call("GET", "/study"));
   store.watch(["project", "round"], () => refresh());
@@ -30,10 +30,16 @@ export function studyPanel(store, open) {
     select: () => {
       const { study, t } = store.state;
       if (!study) return;
+      store.set({ playing: false });
       if (study.phase !== "find") return toast("A frame is already chosen; scribble on it and press R.");
       return take(call("POST", "/study/select", { body: { frame: t } }));
     },
   };
+}
+
+/** Where a locked slider holds the user: on the chosen frame, also after a reload. @param {import("../data/types.js").Study} study @returns {{t?: number, playing?: boolean}} */
+export function held(study) {
+  return study.slider_locked && study.frame !== null ? { t: study.frame, playing: false } : {};
 }
 
 /** @param {import("../data/types.js").Study} study @param {() => void} satisfied @returns {Node[]} */

@@ -30,7 +30,7 @@ class Manifest:
         num_frames: Its number of frames.
         size: (height, width) in pixels.
         fps: Frames per second.
-        model: The preset or file that makes the masks.
+        model: The preset or file that it was begun with.
         resolution: Short side in pixels that the networks see at most; None: full size.
         warnings: What was wrong with the clip.
         opened_at: When it was last opened, ISO 8601.

@@ -27,9 +27,10 @@ class RoundWriter:
         project: The project's folder.
         number: The round's number, its event in the journal.
         pending: The frames that it starts from, whose object features are kept.
+        networks: The fingerprint of the networks that made them.
     """
 
-    def __init__(self, project: Path, number: int, pending: Mapping[int, PendingFrame]) -> None:
+    def __init__(self, project: Path, number: int, pending: Mapping[int, PendingFrame], networks: str) -> None:
         """Make the two files: `N.bin` with the arrays, `N.index` with one line an array.
 
         Raises:
@@ -44,7 +45,7 @@ class RoundWriter:
             raise output_error(self._path, error) from error
         try:
             for t, each in pending.items():
-                entry = {"kind": "features", "t": t, "objects": each.result.objects}
+                entry = {"kind": "features", "t": t, "objects": each.result.objects, "networks": networks}
                 self._add(entry, each.object_features, None)
         except BaseException:
             self.close()
@@ -130,8 +131,12 @@ class RoundFile:
         logits = self._array(entry, np.float16)
         return FrameResult(logits, float(entry["confidence"]), tuple(entry["objects"]), brushwork)
 
+    def networks(self, t: int) -> str:
+        """The fingerprint of the networks behind the object features of frame t; empty if it was not kept."""
+        return str(self._entry(self._features, t).get("networks", ""))
+
     def features(self, t: int) -> ObjectFeatures:
-        """The object features of the annotated frame t."""
+        """The object features of the annotated frame t, which only the networks that made them can read."""
         entry = self._entry(self._features, t)
         return ObjectFeatures(self._array(entry, np.float32), tuple(entry["objects"]))
 

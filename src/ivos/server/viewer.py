@@ -15,7 +15,8 @@ from ivos.core.geometry import working_size
 from ivos.engine.brushwork import scratched
 from ivos.engine.canvas import Canvas
 from ivos.engine.segmenter import ClipSegmenter
-from ivos.engine.state import FrameResult, PendingFrame, State
+from ivos.engine.state import FrameResult, ObjectFeatures, PendingFrame, State
+from ivos.errors import InputError
 from ivos.server.brain import CACHE_BYTES, Brain
 from ivos.server.document import Document
 from ivos.server.matte import margin, soft_alpha
@@ -48,6 +49,7 @@ class Viewer:
         self._segmenter: ClipSegmenter | None = None
         self._rounds: dict[int, RoundFile] = {}
         self._pending: OrderedDict[tuple[int, int], PendingFrame] = OrderedDict()
+        self._described: dict[tuple[int, int], ObjectFeatures] = {}
 
     @property
     def segmenter(self) -> ClipSegmenter:
@@ -82,8 +84,20 @@ class Viewer:
         return self.round_file(number).frames
 
     def result(self, number: int | None, t: int) -> FrameResult | None:
-        """What a round brought to frame t."""
-        return None if number is None else self.round_file(number).result(t)
+        """What a round brought to frame t.
+
+        Raises:
+            InputError: It is missing, or made by networks that divide the frame in another way.
+        """
+        if number is None:
+            return None
+        result = self.round_file(number).result(t)
+        if result.logits.shape[1:] != self.canvas.cells:
+            raise InputError(
+                "The masks of this project were made by networks that divide the frame in another way; "
+                "start ivos app with --model and the model that its project.json names."
+            )
+        return result
 
     def state(self, document: Document, step: Step) -> State:
         """A step as the engine knows it, A-Net's answers for waiting frames included."""
@@ -158,9 +172,31 @@ class Viewer:
             rounds.append(tuple(each for each in together if each is not None))
         return State(
             results=tuple(self.result(number, t) for t, number in enumerate(step.results)),
-            object_features={t: self.round_file(number).features(t) for t, number in step.anchors.items()},
+            object_features={t: self._features(step, number, t) for t, number in step.anchors.items()},
             rounds=tuple(together for together in rounds if together),
         )
+
+    def _features(self, step: Step, number: int, t: int) -> ObjectFeatures:
+        """What T-Net carries from an annotated frame; described anew from mask and strokes if other networks did it."""
+        stored, key = self.round_file(number).features(t), (number, t)
+        if self.round_file(number).networks(t) == self._brain.fingerprint:
+            return stored
+        with self._brain.lock:
+            if key not in self._described:
+                result = self.result(number, t)
+                unpainted = np.full(self.frames.size, VOID, np.uint8)
+                layer = unpainted if result is None or result.brushwork is None else result.brushwork
+                state = self._alone(step, t, result)
+                again = self.segmenter.annotate(state, t, (), objects=stored.objects, brushwork=layer)
+                self._described[key] = ObjectFeatures(again.object_features, stored.objects)
+            return self._described[key]
+
+    def _alone(self, step: Step, t: int, previous: FrameResult | None) -> State:
+        """What A-Net needs to know of frame t: its result so far and the strokes of finished rounds."""
+        rounds = [self._annotation(step, done.id, t) for done in step.rounds]
+        results: list[FrameResult | None] = [None] * len(step.results)
+        results[t] = previous
+        return State(tuple(results), rounds=tuple((each,) for each in rounds if each is not None))
 
     def _annotation(self, step: Step, number: int, t: int) -> Annotation | None:
         mine = [each for each in step.drawn(t) if each.round == number]
@@ -172,10 +208,6 @@ class Viewer:
         previous = self.result(step.results[t], t)
         if waiting.anew:
             previous = _only(previous, waiting.locked)
-        rounds = [self._annotation(step, done.id, t) for done in step.rounds]
-        results: list[FrameResult | None] = [None] * len(step.results)
-        results[t] = previous
-        state = State(tuple(results), rounds=tuple((each,) for each in rounds if each is not None))
         strokes = [each for each in step.drawn(t) if isinstance(each, Stroke)]
         new = tuple(scribble(each) for each in strokes if each.round is None)
         layer = self.brushwork(step, t)
@@ -183,6 +215,7 @@ class Viewer:
         ids |= set(previous.objects if previous else ())
         ids |= set() if layer is None else set(np.unique(layer).tolist())
         objects = sorted(ids - {BACKGROUND, VOID} - step.removed)
+        state = self._alone(step, t, previous)
         pending = self.segmenter.annotate(state, t, new, objects=objects, brushwork=layer)
         return pending if previous is None else _with_locked(pending, previous, waiting.locked)
 

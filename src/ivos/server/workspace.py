@@ -218,7 +218,7 @@ class Workspace:
             passes = plan(state, direction, within, reach, {*document.locked, *step.removed})
             frames = [*state.pending, *(t for run in passes for t in run.targets)]
             number = document.seq + 1
-            writer = RoundWriter(self.folder, number, state.pending)
+            writer = RoundWriter(self.folder, number, state.pending, self._brain.fingerprint)
             event = {"op": "begin", "total": len(frames), "direction": direction, "frames": list(state.sources)}
             self._append(event)
             removed, canvas = step.removed, self.viewer.canvas

@@ -33,7 +33,7 @@ export class Editing {
     this.masks = new Masks((t, revision) => `${this.path}/masks/${t}/${revision}`, arrived);
     this.truth = new Masks((t) => `${this.path}/truth/${t}`, arrived);
     this.frames = new Frames(project.id, project.clip, arrived);
-    /** @type {{t: number, labels: Uint8Array, version: number, unsent: number} | null} the mask under the brush */
+    /** @type {{t: number, labels: Uint8Array, version: number, held: number} | null} the mask under the brush; `held` by drags at work and on their way */
     this.brushwork = null;
     /** @type {Promise<unknown>} */
     this.last = Promise.resolve();
@@ -132,10 +132,23 @@ export class Editing {
   async sendBrushwork() {
     const work = this.brushwork;
     if (!work) return;
-    work.unsent += 1;
     await this.change("POST", "/paint", { frame: work.t, runs: encode(work.labels) });
-    work.unsent -= 1;
-    if (this.brushwork === work && work.unsent === 0) this.brushwork = null;
+    this.release(work);
+  }
+
+  /** Forget a drag of the brush. @param {Uint8Array} before the mask as it was when the drag began */
+  dropBrushwork(before) {
+    const work = this.brushwork;
+    if (!work) return;
+    work.labels = before;
+    work.version += 1;
+    this.release(work);
+  }
+
+  /** @param {NonNullable<Editing["brushwork"]>} work a drag less holds it */
+  release(work) {
+    work.held -= 1;
+    if (this.brushwork === work && work.held === 0) this.brushwork = null;
     this.store.set({ tick: this.store.state.tick + 1 });
   }
 

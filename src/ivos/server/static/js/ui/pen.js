@@ -16,7 +16,7 @@ export class Pen {
   constructor(stage) {
     this.stage = stage;
     this.store = stage.store;
-    /** @type {{kind: "stroke" | "paint" | "pan", id: number, began: number, from: [number, number], erase?: boolean} | null} */
+    /** @type {{kind: "stroke" | "paint" | "pan", id: number, began: number, from: [number, number], erase?: boolean, before?: Uint8Array} | null} */
     this.drag = null;
     this.panned = false; // Space was used to pan: letting it go does not play
     const { canvas } = stage;
@@ -67,11 +67,12 @@ export class Pen {
     if (!inside(toImage(state.view, this.screen(event)), this.stage.world)) return this.store.set({ picked: null });
     if (!this.mayDraw()) return;
     if (state.tool === "draw") {
-      this.stage.live = { path: [this.point(event)], kind: this.kind(event), objectId: state.objectId };
+      this.stage.live = { t: state.t, path: [this.point(event)], kind: this.kind(event), objectId: state.objectId };
       begin("stroke");
       this.store.set({ picked: null, playing: false });
     } else if (this.takeBrush()) {
       begin("paint", (state.tool === "eraser") !== (this.kind(event) === "remove"));
+      this.holdBrush();
       this.dab(this.point(event));
     }
     this.stage.schedule();
@@ -131,17 +132,27 @@ export class Pen {
   send(began, live) {
     const project = /** @type {import("../data/types.js").Project} */ (this.stage.project);
     const path = normalise(finish(live.path, 1 / this.store.state.view.scale), project.clip).slice(0, 5000);
-    const stroke = { frame: this.store.state.t, object_id: live.objectId, kind: live.kind, path, start_ms: began, end_ms: Date.now() };
+    const stroke = { frame: live.t, object_id: live.objectId, kind: live.kind, path, start_ms: began, end_ms: Date.now() };
     this.stage.editing()?.addStroke(stroke);
   }
 
-  /** Forget the stroke under the pen. @returns {boolean} whether there was one */
+  /** Forget the stroke or the brush drag under the pen. @returns {boolean} whether there was one */
   drop() {
-    const dropped = this.drag !== null && this.drag.kind === "stroke";
-    if (dropped) this.stage.live = null;
-    if (this.drag?.kind !== "paint") this.drag = null;
-    this.stage.schedule();
-    return dropped;
+    const { drag, stage } = this;
+    this.drag = null;
+    stage.live = null;
+    if (drag?.before) stage.editing()?.dropBrushwork(drag.before);
+    this.dress();
+    stage.schedule();
+    return drag !== null && drag.kind !== "pan";
+  }
+
+  /** The drag that begins keeps the mask as it was, and the mask stays while the drag lasts. */
+  holdBrush() {
+    const work = this.stage.editing()?.brushwork;
+    if (!work || !this.drag) return;
+    work.held += 1;
+    this.drag.before = work.labels.slice();
   }
 
   /** Make sure there is a mask to paint on. @returns {boolean} */
@@ -151,7 +162,7 @@ export class Pen {
     if (editing.brushwork?.t === this.stage.shown) return true;
     const labels = this.stage.labels();
     if (!labels) return false;
-    editing.brushwork = { t: this.stage.shown, labels, version: 0, unsent: 0 };
+    editing.brushwork = { t: this.stage.shown, labels, version: 0, held: 0 };
     this.store.set({ playing: false });
     return true;
   }

@@ -33,7 +33,7 @@ export class Stage {
     this.decoded = { key: "", labels: new Uint8Array(0) };
     this.fitted = true;
     this.scheduled = false;
-    /** @type {{path: [number, number][], kind: "add" | "remove", objectId: number} | null} the stroke under the pen */
+    /** @type {{t: number, path: [number, number][], kind: "add" | "remove", objectId: number} | null} the stroke under the pen */
     this.live = null;
     /** @type {{x: number, y: number, kind: "add" | "remove"} | null} */
     this.cursor = null;
@@ -190,7 +190,7 @@ export class Stage {
         colour: object ? colourOf(object) : WHITE, kind: stroke.kind, width, picked: stroke.id === s.picked, faint: stroke.round !== null,
       });
     }
-    if (this.live?.path.length) {
+    if (this.live?.path.length && this.live.t === this.shown) {
       const { kind, objectId } = this.live;
       const object = colours.get(objectId);
       drawStroke(this.context, onScreen(this.live.path), { colour: object ? colourOf(object) : WHITE, kind, width });

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { Editing } from "../../src/ivos/server/static/js/data/editing.js";
+import { newStore } from "../../src/ivos/server/static/js/state.js";
+import { Pen } from "../../src/ivos/server/static/js/ui/pen.js";
+
+const CLIP = { num_frames: 9, height: 20, width: 30, fps: 10, name: "a.mp4" };
+const OBJECT = { id: 1, name: "Object 1", colour: "#ff0000", visible: true, locked: false, annotated: [] };
+
+let store;
+let stage;
+let pen;
+let strokes;
+let paints;
+
+beforeEach(() => {
+  store = newStore();
+  [strokes, paints] = [[], []];
+  store.set({ project: /** @type {any} */ ({ clip: CLIP, objects: [OBJECT], strokes: [] }), t: 5, view: { scale: 1, x: 0, y: 0 }, brush: 2 });
+  const editing = {
+    brushwork: null, store,
+    addStroke: (stroke) => strokes.push(stroke),
+    change: (_method, _path, body) => new Promise((done) => paints.push({ ...body, done })),
+    sendBrushwork: Editing.prototype.sendBrushwork, dropBrushwork: Editing.prototype.dropBrushwork, release: Editing.prototype.release,
+  };
+  stage = {
+    store, live: null, cursor: null, shown: 5, world: CLIP,
+    canvas: {
+      addEventListener() {}, focus() {}, setPointerCapture() {}, classList: { toggle() {} },
+      getBoundingClientRect: () => ({ left: 0, top: 0, width: 30, height: 20 }),
+    },
+    editing: () => editing, schedule() {}, toFrame: ({ x, y }) => [x, y], labels: () => new Uint8Array(600),
+    get project() {
+      return store.state.project;
+    },
+  };
+  pen = new Pen(/** @type {any} */ (stage));
+});
+
+const at = (x, y) => /** @type {any} */ ({ pointerId: 1, button: 0, buttons: 1, clientX: x, clientY: y, preventDefault() {} });
+const go = (t) => (store.set({ t }), (stage.shown = t));
+const painted = () => stage.editing().brushwork?.labels.filter(Boolean).length ?? 0;
+
+test("a stroke belongs to the frame on which the pen went down", () => {
+  pen.down(at(5, 5));
+  pen.moved(at(15, 5));
+  go(6);
+  pen.moved(at(25, 5));
+  pen.up(at(25, 5));
+  assert.deepEqual(strokes.map(({ frame }) => frame), [5]);
+});
+
+test("a drag of the brush belongs to the frame on which it began", () => {
+  store.set({ tool: "brush" });
+  pen.down(at(5, 5));
+  go(6);
+  pen.moved(at(15, 5));
+  pen.up(at(15, 5));
+  assert.deepEqual(paints.map(({ frame }) => frame), [5]);
+});
+
+test("a drag of the brush can be dropped, and nothing is sent", () => {
+  store.set({ tool: "brush" });
+  pen.down(at(5, 5));
+  pen.moved(at(15, 5));
+  assert.ok(painted() > 0);
+  assert.equal(pen.drop(), true);
+  assert.equal(stage.editing().brushwork, null);
+  pen.moved(at(25, 5));
+  pen.up(at(25, 5));
+  assert.equal(painted() + paints.length, 0);
+  assert.equal(pen.drop(), false);
+});
+
+test("an earlier drag that arrives does not end the one at work, and stays when that is dropped", async () => {
+  store.set({ tool: "brush" });
+  pen.down(at(5, 5));
+  pen.up(at(5, 5));
+  const first = painted();
+  pen.down(at(15, 5));
+  pen.moved(at(25, 5));
+  const both = painted();
+  paints[0].done();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(painted(), both);
+  pen.up(at(25, 5));
+  pen.down(at(15, 15));
+  assert.ok(painted() > both);
+  pen.drop();
+  assert.equal(painted(), both);
+  assert.ok(both > first && paints.length === 2);
+});

@@ -1,6 +1,7 @@
 """Reading the authors' checkpoint: only the right file is accepted, and nothing in it is executed."""
 
 import os
+import warnings
 
 import pytest
 import torch
@@ -68,6 +69,24 @@ def test_truncated(released, saved):
     path.write_bytes(path.read_bytes()[:-5000])
     with pytest.raises(WeightsError, match="damaged"):
         read_checkpoint(path)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_file_cut_or_with_a_flipped_bit_is_a_sentence(zipped, tmp_path):
+    path = tmp_path / "ATNet-checkpoint.pth"
+    content = {
+        1: torch.arange(4.0),
+        "conv1x1.weight": torch.ones(2, 3, dtype=torch.float16),
+    }  # refused when whole, too
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    whole = path.read_bytes()
+    places = range(0, len(whole), 11 if zipped else 5)
+    flipped = (whole[:i] + bytes([whole[i] ^ (1 << i % 8)]) + whole[i + 1 :] for i in places)
+    for damaged in (*(whole[:i] for i in places), *flipped):
+        path.write_bytes(damaged)
+        with warnings.catch_warnings(), pytest.raises(WeightsError):
+            warnings.simplefilter("ignore")
+            read_checkpoint(path)
 
 
 def test_a_folder(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -119,7 +118,7 @@ def read_checkpoint(path: str | Path) -> PaperATNet:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}; give the path of the authors' ATNet-checkpoint.pth.") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # on damaged bytes PyTorch's reader raises whatever they lead to
         raise WeightsError(
             f"{path} cannot be read as a checkpoint of tensors; it is damaged, or holds code that is not run."
             " Download ATNet-checkpoint.pth again."

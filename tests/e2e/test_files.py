@@ -77,6 +77,23 @@ def test_export_some_objects_within_the_marks(editor: Editor, server: Server) ->
     assert "Frames 5 to 7 (as last time)" in editor.page.inner_text("[name=range]")
 
 
+def test_an_export_goes_on_when_its_dialog_is_closed(editor: Editor) -> None:
+    editor.draw(*BODY)
+    editor.press("Control+e")
+    editor.page.click("#export-go")
+    editor.press("Escape")
+    editor.toast("is written")
+    with editor.page.expect_download() as waiting:
+        editor.page.click(".toast a[download]")
+    assert zipfile.is_zipfile(waiting.value.path())
+    editor.page.reload()
+    editor.ready()
+    editor.press("Control+e")
+    with editor.page.expect_download() as waiting:
+        editor.page.click("#export footer a[download]")
+    assert zipfile.is_zipfile(waiting.value.path())
+
+
 DROP = """(text) => {
     const file = new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], "bunny.mp4", { type: "video/mp4" });
     const dropped = { dataTransfer: new DataTransfer(), bubbles: true, cancelable: true };

@@ -94,3 +94,31 @@ test("an answer that was overtaken by a newer one is not shown", () => {
   a.accept(project("a", 6, { name: "renamed" }));
   assert.equal(store.state.project.name, "renamed");
 });
+
+const job = (more) => ({ number: 3, format: "palette", status: "running", done: 1, total: 4, name: "a.zip", bytes: null, message: null, url: null, path: "/a.zip", ...more });
+
+test("an export at work is followed again after a reload, to its file", async () => {
+  edit("a", 3, { export: job({}) });
+  assert.equal(store.state.exporting.done, 1);
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  assert.equal(requests[0].path, "/a/exports/3");
+  const done = job({ status: "done", done: 4, bytes: 9, url: "/api/projects/a/exports/3/file" });
+  requests[0].answer(json(done));
+  await settle();
+  requests[1].answer(json(project("a", 3, { export: done })));
+  await settle();
+  assert.equal(store.state.exporting.status, "done");
+  assert.equal(store.state.project.export.bytes, 9);
+});
+
+test("an export that another tab began can be followed and cancelled", async () => {
+  const a = edit("a", 3);
+  a.exports.attach();
+  await settle();
+  requests[0].answer(json(project("a", 3, { export: job({}) })));
+  await settle();
+  assert.equal(store.state.exporting.number, 3);
+  a.exports.cancel();
+  await settle();
+  assert.equal(requests[1].path, "/a/exports/3/cancel");
+});

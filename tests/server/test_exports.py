@@ -191,6 +191,8 @@ def test_an_export_can_be_cancelled_and_only_one_runs(done, monkeypatch):
     job = done.ok(done.client.post(f"{done.base}/exports", json={"format": "palette"}), 202)
     assert done.client.post(f"{done.base}/exports", json={"format": "palette"}).json()["error"]["code"] == "busy"
     assert done.client.get(f"{done.base}/exports/{job['number']}/file").status_code == 409
+    seen = done.open(done.project["id"])["export"]
+    assert (seen["number"], seen["status"]) == (job["number"], "running"), "a page finds it again after a reload"
     done.ok(done.client.post(f"{done.base}/exports/{job['number']}/cancel"))
     deadline = time.monotonic() + 20
     while job["status"] == "running" and time.monotonic() < deadline:

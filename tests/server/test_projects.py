@@ -160,6 +160,17 @@ def test_what_a_clip_needs_is_told_before_work(client, page):
     assert client.get("/api/projects/none/needs").status_code == 404
 
 
+def test_the_first_stroke_does_not_wait_for_the_trial(client, page, networks):
+    networks.seconds = 0.3
+    trial = threading.Thread(target=client.get, args=[f"{page.base}/needs"])
+    trial.start()
+    while not networks.transfers:
+        time.sleep(0.01)
+    page.stroke()
+    assert networks.transfers < 3, "the trial takes three frames"
+    trial.join()
+
+
 def test_paths_on_the_command_line(tmp_path, clip_file):
     library = Library(tmp_path / "projects", "lite", 480)
     first = library.open_path(clip_file)

@@ -171,6 +171,21 @@ class UndecidedAnswer(BaseModel):
     reason: Literal["cancelled", "interrupted"]
 
 
+class ExportAnswer(BaseModel):
+    """An export at work or done."""
+
+    number: int
+    format: ExportFormat
+    status: Literal["running", "done", "cancelled", "failed"]
+    done: int
+    total: int
+    name: str
+    bytes: int | None
+    message: str | None
+    url: str | None
+    path: str
+
+
 class ProjectAnswer(BaseModel):
     """Everything that a page needs after a reload."""
 
@@ -197,6 +212,7 @@ class ProjectAnswer(BaseModel):
     undecided: UndecidedAnswer | None
     view: View
     export_choice: ExportRequest | None
+    export: ExportAnswer | None
 
 
 class ChangeAnswer(BaseModel):
@@ -219,21 +235,6 @@ class ChangesAnswer(BaseModel):
 
     seq: int
     running: bool
-
-
-class ExportAnswer(BaseModel):
-    """An export at work or done."""
-
-    number: int
-    format: ExportFormat
-    status: Literal["running", "done", "cancelled", "failed"]
-    done: int
-    total: int
-    name: str
-    bytes: int | None
-    message: str | None
-    url: str | None
-    path: str
 
 
 class StudyAnswer(BaseModel):

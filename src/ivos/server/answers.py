@@ -51,7 +51,7 @@ def _state(workspace: Workspace) -> ProjectAnswer:
     document, manifest = workspace.document, workspace.manifest
     step, frames, undecided = document.present, range(manifest.num_frames), _undecided(workspace)
     strips = workspace.timeline.strips(step)
-    height, width = manifest.size
+    newest, (height, width) = workspace.exports.newest, manifest.size
     working_height, working_width = workspace.viewer.working
     earlier = None if step.before is None else [before_revision(step, t) for t in frames]
     worst = None
@@ -83,6 +83,7 @@ def _state(workspace: Workspace) -> ProjectAnswer:
         undecided=undecided,
         view=workspace.view,
         export_choice=workspace.export_choice,
+        export=None if newest is None else newest.answer(),
     )
 
 

@@ -87,6 +87,11 @@ class ExportJobs:
         """Whether an export runs."""
         return any(job.status == "running" for job in self._jobs.values())
 
+    @property
+    def newest(self) -> ExportJob | None:
+        """The export that was started last."""
+        return self._jobs[max(self._jobs)] if self._jobs else None
+
     def start(self, project_id: str, source: Source) -> ExportJob:
         """A new export.
 

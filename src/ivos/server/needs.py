@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -20,6 +23,8 @@ FRAMES_BYTES = 128 << 20
 TRIAL_FRAMES = 4
 FEW_BYTES = 2 << 30
 LONG_SECONDS = 600
+GIVE_WAY_SECONDS = 0.02
+"""How long the trial leaves the networks alone after each of its steps, so that a stroke that waits gets them."""
 
 
 class Trial:
@@ -32,31 +37,41 @@ class Trial:
     def __init__(self, brain: Brain) -> None:
         """Nothing is measured yet."""
         self._brain = brain
+        self._lock = threading.Lock()
         self._seconds: dict[tuple[int, int], tuple[float, int]] = {}
 
     def measure(self, size: tuple[int, int]) -> tuple[float, int]:
         """Seconds a frame of a round, and the bytes of a frame's features, at a working size."""
-        with self._brain.lock:
+        with self._lock:
             if size not in self._seconds:
                 self._seconds[size] = self._measure(size)
             return self._seconds[size]
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The networks for one step of the trial."""
+        with self._brain.lock:
+            yield
+        time.sleep(GIVE_WAY_SECONDS)
 
     def _measure(self, size: tuple[int, int]) -> tuple[float, int]:
         noise = np.random.default_rng(0).integers(0, 256, (TRIAL_FRAMES, *size, 3), np.uint8)
         networks = self._brain.networks
         canvas = Canvas(size, None, networks.config, networks.device)
         segmenter = ClipSegmenter(networks, _Noise(noise), 1, canvas, CACHE_BYTES)
-        state = State((None,) * TRIAL_FRAMES)
-        state = scribbled(segmenter, state, Annotation(0, [Scribble(1, [(0.5, 0.5)])]))
-        runs = plan(state, "forward", range(TRIAL_FRAMES), 1.0)
+        with self._turn():
+            nbytes = segmenter.features[0].nbytes
+        with self._turn():
+            annotation = Annotation(0, [Scribble(1, [(0.5, 0.5)])])
+            state = scribbled(segmenter, State((None,) * TRIAL_FRAMES), annotation)
+        steps = propagation(segmenter, state, plan(state, "forward", range(TRIAL_FRAMES), 1.0))
         times = []
-        started = time.perf_counter()
-        for _, result in propagation(segmenter, state, runs):
-            canvas.shown(result)
-            now = time.perf_counter()
-            times.append(now - started)
-            started = now
-        return min(times[1:]), segmenter.features[0].nbytes
+        for _ in range(TRIAL_FRAMES):
+            with self._turn():
+                started = time.perf_counter()
+                canvas.shown(next(steps)[1])
+                times.append(time.perf_counter() - started)
+        return min(times[1:]), nbytes
 
 
 class _Noise:

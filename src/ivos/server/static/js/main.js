@@ -6,7 +6,7 @@ import { newStore, restoreView, viewOf } from "./state.js";
 import { goTo, makeActions } from "./ui/actions.js";
 import { coach } from "./ui/coach.js";
 import { $, report, toast } from "./ui/dom.js";
-import { showExport } from "./ui/export_dialog.js";
+import { exportDialog } from "./ui/export_dialog.js";
 import { showHelp } from "./ui/help.js";
 import { listen, nameControls } from "./ui/keyboard.js";
 import { confirmNeeds, fetchNeeds } from "./ui/needs.js";
@@ -36,6 +36,7 @@ const pen = new Pen(stage);
 const study = studyPanel(store, openProject);
 const parts = { store, editing: current, stage, pen, show, selectForStudy: study.select };
 const go = goTo(parts);
+const showExport = exportDialog(store, current);
 bars(store, go, stage);
 new Playing(store, current);
 new Timeline(store, go, current);
@@ -116,7 +117,7 @@ async function leave() {
 /** @param {"export" | "help" | "open"} what */
 function show(what) {
   if (what === "help") showHelp();
-  if (what === "export" && editing) showExport(store, editing);
+  if (what === "export") showExport();
   if (what === "open" && !store.state.study) location.hash = "#";
 }
 

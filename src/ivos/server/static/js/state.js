@@ -11,6 +11,7 @@
  * @property {number | null} waitingSince when the oldest change on its way left, performance.now()
  * @property {import("./data/types.js").Progress | null} round the running round
  * @property {number[]} visited frames the running round has finished
+ * @property {import("./data/types.js").ExportJob | null} exporting the export at work, and how it ended
  * @property {import("./data/types.js").Study | null} study
  * @property {import("./data/types.js").Needs | null} needs what the clip needs on this machine
  * @property {number} tick grows whenever a frame or mask arrives
@@ -41,7 +42,7 @@ export const DEFAULT_OPACITY = 0.5;
 export function newStore() {
   return new Store(
     /** @type {State} */ ({
-      project: null, sending: [], offline: false, waitingSince: null, round: null, visited: [], study: null, needs: null, tick: 0,
+      project: null, sending: [], offline: false, waitingSince: null, round: null, visited: [], exporting: null, study: null, needs: null, tick: 0,
       t: 0, tool: "draw", sign: "add", objectId: 1, picked: null, brush: 8, overlay: "tint", opacity: DEFAULT_OPACITY,
       first: null, last: null, playing: false, hidden: false, before: false, spaceHeld: false, view: { scale: 1, x: 0, y: 0 },
     }),

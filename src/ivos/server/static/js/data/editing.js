@@ -10,6 +10,7 @@
 
 import { encode } from "../pure/rle.js";
 import { ApiError, call } from "./api.js";
+import { Exports } from "./exports.js";
 import { Frames } from "./frames.js";
 import { Masks } from "./masks.js";
 import { RoundRunner } from "./round_runner.js";
@@ -41,9 +42,11 @@ export class Editing {
     this.temporary = 0;
     this.closing = new AbortController();
     this.round = new RoundRunner(this);
-    store.set({ project, sending: [], round: project.running });
+    this.exports = new Exports(this);
+    store.set({ project, sending: [], round: project.running, exporting: null });
     watchOtherTabs(this);
     if (project.running) this.round.attach();
+    if (project.export?.status === "running") this.exports.follow(project.export);
   }
 
   /** Whether the user has left the project; changes on their way still reach the server. @returns {boolean} */
@@ -166,6 +169,6 @@ export class Editing {
   close() {
     this.closing.abort();
     this.frames.close();
-    this.store.set({ project: null, round: null, visited: [], sending: [], waitingSince: null, offline: false });
+    this.store.set({ project: null, round: null, visited: [], exporting: null, sending: [], waitingSince: null, offline: false });
   }
 }

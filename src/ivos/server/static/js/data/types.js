@@ -19,7 +19,8 @@
  *   strokes: Stroke[], waiting: number[], annotated: number[], painted: number[], stale: boolean, revisions: (number | null)[],
  *   before: (number | null)[] | null, changed: number[] | null, trust: (number | null)[],
  *   worst: {frame: number, trust: number, reason: string} | null, rounds: Round[], undo: string | null, redo: string | null,
- *   running: Progress | null, undecided: Undecided | null, view: View, export_choice: ExportRequest | null}} Project
+ *   running: Progress | null, undecided: Undecided | null, view: View, export_choice: ExportRequest | null,
+ *   export: ExportJob | null}} Project
  * @typedef {{project: Project, masks: FrameMask[], seconds: number}} Change
  * @typedef {{id: string, name: string, num_frames: number, height: number, width: number, fps: number, num_objects: number,
  *   num_rounds: number, bytes: number, opened_at: string, thumbnail: string}} Summary

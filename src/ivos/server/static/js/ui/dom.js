@@ -52,14 +52,14 @@ export function refill(parent, key, make) {
   if (focused >= 0) reachable()[Math.min(focused, reachable().length - 1)]?.focus(); // who walks by keyboard stays there
 }
 
-/** @param {string} message a sentence @param {{error?: boolean, seconds?: number}} [how] */
+/** @param {string} message a sentence @param {{error?: boolean, seconds?: number, link?: HTMLElement}} [how] */
 export function toast(message, how = {}) {
   const box = $("toasts");
   for (const old of box.children) if (old.dataset.message === message) old.remove();
   const element = h(
     "div",
     { class: how.error ? "toast error" : "toast", "data-message": message },
-    h("p", {}, message),
+    h("p", {}, message, how.link && " ", how.link),
     h("button", { "aria-label": "Close this message", onclick: () => element.remove() }, icon("close")),
   );
   box.append(element);

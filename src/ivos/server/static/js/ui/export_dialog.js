@@ -1,10 +1,9 @@
 /** Export: what, which objects, which frames; progress; the file. */
 
-import { call } from "../data/api.js";
 import { chosenObjects, objectIds, ranges } from "../pure/export_choice.js";
 import { bytes } from "../pure/format.js";
 import { colourOf, css } from "../pure/palette.js";
-import { $, h, icon, report } from "./dom.js";
+import { $, h, icon, report, toast } from "./dom.js";
 
 /** @typedef {import("../data/types.js").ExportJob} ExportJob */
 
@@ -18,41 +17,87 @@ const FORMATS = [
   ["coco", "COCO JSON", "Run-length masks with boxes and areas"],
   ["scribbles", "Scribbles JSON", "Your strokes, as DAVIS writes them"],
 ];
-const POLL = 330; // milliseconds
-
-/** @param {import("../state.js").AppStore} store @param {import("../data/editing.js").Editing} editing */
-export function showExport(store, editing) {
+/**
+ * @param {import("../state.js").AppStore} store
+ * @param {() => import("../data/editing.js").Editing | null} current
+ * @returns {() => void} shows the dialog; an export at work goes on when it is closed, and is there when it is opened again
+ */
+export function exportDialog(store, current) {
   const dialog = /** @type {HTMLDialogElement} */ ($("export"));
-  const { project, first, last } = store.state;
-  if (!project || dialog.open) return;
-  const choice = project.export_choice;
-  const offered = ranges({ first, last }, choice, project.clip.num_frames);
-  const which = h("div", {}, ...objects(project, choice), h("h3", {}, "Frames"), frames(offered));
-  const form = h("form", { method: "dialog" }, head(), h("div", { class: "body" }, formats(choice?.format ?? "palette"), which), h("footer", {}));
-  const footer = form.querySelector("footer");
-  const begin = async (/** @type {Event} */ event) => {
-    event.preventDefault();
-    const data = new FormData(form);
-    const ids = objectIds(data.getAll("object").map(Number), project.objects);
-    const range = offered[Number(data.get("range"))];
-    await editing.last;
-    await run(editing, { format: String(data.get("format")), object_ids: ids, first: range.first, last: range.last }, footer, idle);
-  };
-  const idle = () => {
-    const go = h("button", { class: "primary", id: "export-go", type: "button", onclick: begin }, icon("export"), "Export");
-    const missing = h("span", { class: "quiet push", id: "export-missing", role: "status" });
-    const check = () => {
-      go.disabled = !form.querySelector("[name=object]:checked");
-      missing.textContent = go.disabled ? "Choose at least one object." : "";
+  /** @type {number | null} the export that is seen at work */
+  let working = null;
+  let idle = () => {};
+  const footer = () => /** @type {HTMLElement} */ (dialog.querySelector("footer"));
+  store.watch(["exporting"], ({ exporting: job }) => {
+    const ended = job !== null && job.status !== "running" && job.number === working;
+    working = job?.status === "running" ? job.number : null;
+    if (ended && !dialog.open) announce(job);
+    if (!dialog.open) return;
+    if (job && working !== null) progress(footer(), job, () => current()?.exports.cancel());
+    else if (job && ended && job.status === "done") finished(job, footer(), idle);
+    else idle();
+    if (ended && job.status === "failed") announce(job);
+  });
+  return () => {
+    const editing = current();
+    const { project, first, last, exporting } = store.state;
+    if (!editing || !project || dialog.open) return;
+    const choice = project.export_choice;
+    const offered = ranges({ first, last }, choice, project.clip.num_frames);
+    const which = h("div", {}, ...objects(project, choice), h("h3", {}, "Frames"), frames(offered));
+    const form = h("form", { method: "dialog" }, head(), h("div", { class: "body" }, formats(choice?.format ?? "palette"), which), h("footer", {}));
+    const begin = () => {
+      const data = new FormData(form);
+      const ids = objectIds(data.getAll("object").map(Number), project.objects);
+      const range = offered[Number(data.get("range"))];
+      return editing.exports.start({ format: String(data.get("format")), object_ids: ids, first: range.first, last: range.last });
     };
-    form.onchange = check;
-    footer.replaceChildren(missing, h("button", { class: "plain", value: "close", type: "submit", formnovalidate: true }, "Close"), go);
+    idle = () => offer(form, editing.project.export, begin);
+    dialog.replaceChildren(form);
+    dialog.showModal();
+    if (exporting?.status === "running") progress(footer(), exporting, () => editing.exports.cancel());
+    else {
+      idle();
+      editing.exports.attach(); // another tab's
+    }
+    form.querySelector("input:checked").focus();
+  };
+}
+
+/**
+ * The footer while nothing is at work: the button that begins, and the file of the last export.
+ * @param {any} form
+ * @param {ExportJob | null} last
+ * @param {() => Promise<void>} begin
+ */
+function offer(form, last, begin) {
+  const start = async (/** @type {any} */ event) => {
+    event.target.disabled = true;
+    await begin();
     check();
   };
-  idle();
-  dialog.replaceChildren(form);
-  dialog.showModal();
-  form.querySelector("input:checked").focus();
+  const go = h("button", { class: "primary", id: "export-go", type: "button", onclick: start }, icon("export"), "Export");
+  const missing = h("span", { id: "export-missing", role: "status" });
+  const check = () => {
+    go.disabled = !form.querySelector("[name=object]:checked");
+    missing.textContent = go.disabled ? "Choose at least one object." : "";
+  };
+  form.onchange = check;
+  const file = last?.status === "done" && last.bytes !== null && ["Last export: ", link(last, last.name)];
+  const close = h("button", { class: "plain", value: "close", type: "submit", formnovalidate: true }, "Close");
+  form.querySelector("footer").replaceChildren(h("span", { class: "quiet push" }, missing, ...(file || [])), close, go);
+  check();
+}
+
+/** @param {ExportJob} job @param {string} text @returns {HTMLElement} */
+function link(job, text) {
+  return h("a", { href: job.url, download: job.name }, text);
+}
+
+/** Say how an export ended to whom it did not watch. @param {ExportJob} job */
+function announce(job) {
+  if (job.status === "done") toast(`${job.name} is written.`, { seconds: 60, link: link(job, "Download") });
+  if (job.status === "failed") report(new Error(job.message ?? "The export failed. Try again."));
 }
 
 function head() {
@@ -93,48 +138,27 @@ function frames(offered) {
   return select;
 }
 
-/**
- * Start an export and follow it to its end.
- * @param {import("../data/editing.js").Editing} editing
- * @param {import("../data/types.js").ExportRequest} request
- * @param {HTMLElement} footer
- * @param {() => void} idle
- */
-async function run(editing, request, footer, idle) {
-  try {
-    /** @type {ExportJob} */
-    let job = await call("POST", `${editing.path}/exports`, { body: request });
-    const bar = h("progress", { max: Math.max(1, job.total), value: 0, "aria-label": "Progress of the export" });
-    const state = h("span", { class: "quiet number" }, "");
-    const cancel = () => call("POST", `${editing.path}/exports/${job.number}/cancel`).catch(report);
-    footer.replaceChildren(h("div", { class: "push" }, bar), state, h("button", { class: "plain", type: "button", onclick: cancel }, "Cancel"));
-    while (job.status === "running") {
-      await new Promise((resolve) => setTimeout(resolve, POLL));
-      job = await call("GET", `${editing.path}/exports/${job.number}`);
-      [bar.max, bar.value] = [Math.max(1, job.total), job.done];
-      state.textContent = `${job.done} of ${job.total}`;
-    }
-    await editing.reload().catch(() => {}); // the choice is remembered
-    finished(job, footer, idle);
-  } catch (error) {
-    report(error);
-    idle();
+/** The footer while an export is at work. @param {HTMLElement} footer @param {ExportJob} job @param {() => unknown} cancel */
+function progress(footer, job, cancel) {
+  if (!footer.querySelector("progress")) {
+    const bar = h("progress", { "aria-label": "Progress of the export" });
+    const stop = h("button", { class: "plain", id: "export-cancel", type: "button", onclick: cancel }, "Cancel");
+    footer.replaceChildren(h("div", { class: "push" }, bar), h("span", { class: "quiet number" }), stop);
   }
+  const bar = /** @type {HTMLProgressElement} */ (footer.querySelector("progress"));
+  [bar.max, bar.value] = [Math.max(1, job.total), job.done];
+  /** @type {Element} */ (footer.querySelector(".number")).textContent = `${job.done} of ${job.total}`;
 }
 
-/** @param {ExportJob} job @param {HTMLElement} footer @param {() => void} idle */
+/** The footer when the file is there. @param {ExportJob} job @param {HTMLElement} footer @param {() => void} idle */
 function finished(job, footer, idle) {
-  if (job.status === "cancelled") return idle();
-  if (job.status !== "done" || !job.url) {
-    report(new Error(job.message ?? "The export failed. Try again."));
-    return idle();
-  }
-  const link = h("a", { href: job.url, download: job.name, id: "export-link" });
+  const file = link(job, "");
+  file.id = "export-link";
   footer.replaceChildren(
     icon("check"),
     h("span", { class: "push path" }, h("strong", {}, `${job.name}, ${bytes(job.bytes ?? 0)}`), h("small", { class: "quiet" }, job.path)),
-    link,
+    file,
     h("button", { class: "plain", type: "button", onclick: idle }, "Another"),
-    h("button", { class: "primary", id: "export-save", type: "button", onclick: () => link.click() }, "Download"),
+    h("button", { class: "primary", id: "export-save", type: "button", onclick: () => file.click() }, "Download"),
   );
 }

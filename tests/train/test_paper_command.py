@@ -79,7 +79,7 @@ def test_torchrun_with_two_processes_gives_the_losses_of_one_with_the_whole_batc
     common = (*source, "--steps", str(steps), "--batch", "4")
     alone = train(stage, tmp_path / "one", *common)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "ivos"]
-    command = [*torchrun, "train", stage, "--out", str(tmp_path / "two"), *TINY, *common, "--devices", "2"]
+    command = [*torchrun, "train", stage, "--out", str(tmp_path / "two"), *TINY, *common]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stdout + finished.stderr

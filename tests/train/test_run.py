@@ -2,6 +2,7 @@
 
 import functools
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,27 @@ def test_weights_of_another_preset_and_uneven_shares_are_refused(data, lite_weig
         run(TnetTraining(**settings(data, lite_weights, out=tmp_path, preset="paper")))
     with pytest.raises(InputError, match="evenly"):
         run(TnetTraining(**settings(data, lite_weights, out=tmp_path, devices=3)))
+
+
+@pytest.mark.parametrize(("preset", "refused"), [("paper", True), ("lite", False)])
+def test_a_whole_batch_of_one_is_refused_where_a_batch_norm_sees_one_value_a_sample(preset, refused, tmp_path):
+    for config in (
+        AnetTraining(data=("sbd:x",), out=tmp_path, preset=preset, batch=1),
+        TnetTraining(data=("sbd:x",), out=tmp_path, preset=preset, batch=1, init=tmp_path),
+    ):
+        with pytest.raises(InputError, match="at least 2") if refused else nullcontext():
+            recipe_of(config)
+
+
+def test_under_torchrun_other_numbers_of_processes_are_refused(data, lite_weights, tmp_path, monkeypatch):
+    facts = {"TORCHELASTIC_RUN_ID": "x", "LOCAL_WORLD_SIZE": "2", "WORLD_SIZE": "4", "LOCAL_RANK": "0", "RANK": "0"}
+    for name, value in facts.items():
+        monkeypatch.setenv(name, value)
+    for devices, nodes in ((None, 1), (1, 1), (1, 2)):
+        config = AnetTraining(**settings(data, lite_weights, out=tmp_path / "out", devices=devices, nodes=nodes))
+        with pytest.raises(InputError, match="torchrun starts 4 processes"):
+            run(config)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_imagenet_encoder_is_a_package_or_a_sentence(monkeypatch):

@@ -119,6 +119,7 @@ def _plan(flags: AblateFlags, dataset: Dataset) -> tuple[TnetTraining, dict[str,
         crop=flags.crop,
         seed=flags.seed,
         workers=flags.workers,
+        devices=1,
         accelerator=flags.device,
         checkpoint_steps=flags.checkpoint_steps,
     )

@@ -8,6 +8,7 @@ with the whole batch.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import TorchElasticEnvironment
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -40,7 +42,8 @@ class Run:
     Attributes:
         out: Folder of checkpoint, log and pictures.
         workers: Processes that prepare samples; 0 prepares them between the steps.
-        devices: Processes that train on this machine (DDP if there is more than one in all).
+        devices: Processes that train on this machine (DDP if there is more than one in all); None: as many as torchrun
+            starts here, without it 1.
         nodes: Machines.
         accelerator: "cpu", "cuda" or "mps".
         precision: Fabric's name: "bf16-mixed" or "32-true".
@@ -50,7 +53,7 @@ class Run:
 
     out: Path
     workers: int = 1
-    devices: int = 1
+    devices: int | None = None
     nodes: int = 1
     accelerator: str = "cpu"
     precision: str = "bf16-mixed"
@@ -81,12 +84,14 @@ class Trained:
         weights: Averaged state dict of the networks, on the CPU.
         steps: Batches done.
         seconds: Time it took, over all starts.
+        processes: How many trained, on all machines together.
         leads: Whether this process is the one that writes files; true without DDP.
     """
 
     weights: State
     steps: int
     seconds: float
+    processes: int
     leads: bool
 
 
@@ -107,7 +112,8 @@ def train(
         watch: Called after every step in the process that writes the files.
 
     Raises:
-        InputError: The batch cannot be shared out evenly, the checkpoint is another run's, or a picture is damaged.
+        InputError: The batch cannot be shared out evenly, torchrun starts another number of processes than the run has,
+            the checkpoint is another run's, or a picture is damaged.
         OutputError: A file cannot be written.
     """
     fabric = _launched(stage, run)
@@ -135,12 +141,13 @@ def train(
         if late:
             break
     weights = {name: value.cpu() for name, value in state.average.state.items()}
-    return Trained(weights, state.step, state.seconds, fabric.is_global_zero)
+    return Trained(weights, state.step, state.seconds, fabric.world_size, fabric.is_global_zero)
 
 
 def _launched(stage: Stage, run: Run) -> Fabric:
+    devices = _devices(run)
+    processes = devices * run.nodes
     make_folder(run.out)
-    processes = run.devices * run.nodes
     if stage.recipe.batch % processes:
         raise InputError(
             f"A batch of {stage.recipe.batch} cannot be shared out evenly to {processes} processes;"
@@ -148,13 +155,27 @@ def _launched(stage: Stage, run: Run) -> Fabric:
         )
     fabric = Fabric(
         accelerator=run.accelerator,
-        devices=run.devices,
+        devices=devices,
         num_nodes=run.nodes,
         strategy="ddp" if processes > 1 else "auto",
         precision=run.precision,  # type: ignore[arg-type]
     )
     fabric.launch()
     return fabric
+
+
+def _devices(run: Run) -> int:
+    """The processes on this machine: as many as the run says, else as torchrun starts, else 1."""
+    if not TorchElasticEnvironment.detect():
+        return run.devices or 1
+    here, in_all = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
+    devices = run.devices or here
+    if devices * run.nodes != in_all:
+        raise InputError(
+            f"torchrun starts {in_all} processes in all, but training on {run.nodes} nodes with {devices} devices each"
+            f" takes {devices * run.nodes}; give the same numbers to both, or start without torchrun."
+        )
+    return devices
 
 
 def _set_up(stage: Stage, fabric: Fabric) -> tuple[Progression, list[float]]:

@@ -55,8 +55,8 @@ class Training:
         minutes: Stop after this time; the same command goes on.
         seed: Of initialisation, samples and all random choices.
         workers: Processes that prepare samples.
-        devices: Processes that train on this machine; under torchrun give the same number.
-        nodes: Machines.
+        devices: Processes that train on this machine; by default as many as torchrun starts here, without it 1.
+        nodes: Machines; under torchrun give the same number.
         accelerator: What they train on.
         precision: "auto" is bf16-mixed for "lite" where the hardware has bf16, else 32-true.
         checkpoint_steps: Batches between two checkpoints.
@@ -73,7 +73,7 @@ class Training:
     minutes: float = math.inf
     seed: int = 0
     workers: int = 1
-    devices: int = 1
+    devices: int | None = None
     nodes: int = 1
     accelerator: Literal["cpu", "cuda", "mps"] = "cpu"
     precision: Literal["auto", "bf16-mixed", "32-true"] = "auto"
@@ -167,10 +167,20 @@ def run_from(
 
 
 def recipe_of(config: AnetTraining | TnetTraining) -> Recipe:
-    """The preset's recipe with the numbers that `config` gives instead."""
+    """The preset's recipe with the numbers that `config` gives instead.
+
+    Raises:
+        InputError: The batch is too small for the networks.
+    """
     preset = (A_NET if isinstance(config, AnetTraining) else T_NET)[config.preset]
     given = {name: getattr(config, name) for name in ("steps", "batch", "crop", "learning_rate")}
-    return replace(preset, **{name: value for name, value in given.items() if value is not None})
+    recipe = replace(preset, **{name: value for name, value in given.items() if value is not None})
+    if config.preset == "paper" and recipe.batch == 1:
+        raise InputError(
+            "A batch of 1 cannot train preset 'paper': the batch norm of its image pooling needs two samples or more;"
+            " give a batch of at least 2."
+        )
+    return recipe
 
 
 def imagenet_encoder() -> dict[str, torch.Tensor]:
@@ -257,7 +267,7 @@ def _card(
         "differs_from_paper": differs,
         "steps_done": trained.steps,
         "hours": round(trained.seconds / 3600, 3),
-        "processes": config.devices * config.nodes,
+        "processes": trained.processes,
         "precision": _precision(config),
         "hardware": platform.processor() or platform.machine(),
         "versions": {"ivos": ivos.__version__, "torch": torch.__version__},

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from driving import BODY, CLIP_SIZE, ROCK, Editor, Server, pixels
+from driving import BODY, CLIP_SIZE, ROCK, Editor, Server, pixels, until
 from PIL import Image
 
 
@@ -94,11 +94,11 @@ def test_an_export_goes_on_when_its_dialog_is_closed(editor: Editor) -> None:
     assert zipfile.is_zipfile(waiting.value.path())
 
 
-DROP = """(text) => {
+DROP = """([text, where]) => {
     const file = new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], "bunny.mp4", { type: "video/mp4" });
     const dropped = { dataTransfer: new DataTransfer(), bubbles: true, cancelable: true };
     dropped.dataTransfer.items.add(file);
-    document.querySelector("#drop").dispatchEvent(new DragEvent("drop", dropped));
+    return !document.querySelector(where).dispatchEvent(new DragEvent("drop", dropped)); // true: it is taken
 }"""
 
 
@@ -110,7 +110,9 @@ def test_a_dropped_clip_says_what_it_needs_and_other_files_are_refused(
     text.write_text("no video")
     editor.page.set_input_files("#drop input", str(text))
     editor.page.wait_for_selector(".toast.error")
-    editor.page.evaluate(DROP, base64.b64encode(clip.read_bytes()).decode())
+    content = base64.b64encode(clip.read_bytes()).decode()
+    editor.page.wait_for_selector("#demo")
+    assert editor.page.evaluate(DROP, [content, ".columns"]), "a clip may fall beside the zone"
     editor.page.wait_for_selector("#needs[open]")
     said = editor.page.inner_text("#needs")
     for fact in ("320 × 180", "36 frames", "Memory", "A round on this machine"):
@@ -118,6 +120,37 @@ def test_a_dropped_clip_says_what_it_needs_and_other_files_are_refused(
     editor.page.click("#needs .primary")
     editor.ready()
     assert editor.page.inner_text("#clip-name").startswith("bunny")
+    assert editor.page.evaluate(DROP, [content, "#canvas"]), "nor does one that falls on the editor leave the page"
+
+
+def test_a_project_that_is_left_while_its_round_runs_shows_nowhere_else(
+    editor: Editor, server: Server, open_page: Any
+) -> None:
+    editor.draw(*BODY)
+    first = server.project()["id"]
+    editor.start_round()
+    editor.press("Control+o")
+    editor.page.wait_for_selector("#demo")
+    editor.open_demo()
+    second = server.project()["id"]
+    assert second != first
+    editor.page.wait_for_selector("#rounds .primary")
+    server.pace(0)
+    until(lambda: server.get(f"/projects/{first}")["rounds"])
+    editor.page.wait_for_timeout(400)
+    assert editor.page.locator("#rounds progress").count() == editor.strokes() == 0
+    editor.page.goto(editor.page.url.split("#")[0] + f"#/{first}")
+    editor.true("document.querySelectorAll('#strokes .stroke .choose').length === 1")
+    editor.press("Control+Shift+Delete")
+    editor.true("document.querySelectorAll('#strokes .stroke .choose').length === 0")
+    other = open_page(server)
+    other.page.click(f"[data-project={first}] [aria-label^=Delete]")
+    other.page.click("#ask .danger")
+    other.page.wait_for_selector(f"[data-project={first}]", state="detached")
+    other.page.close()
+    editor.page.bring_to_front()
+    editor.toast("deleted in another tab")
+    assert editor.page.title() == "ivos"
 
 
 def test_projects_are_renamed_and_deleted_in_the_list(editor: Editor, server: Server) -> None:

@@ -24,6 +24,8 @@ test("the promised keys", () => {
   assert.equal(actionOf(key("y", { ctrlKey: true }))?.action, "redo");
   assert.equal(actionOf(key("e", { ctrlKey: true }))?.action, "export");
   assert.equal(actionOf(key("ArrowRight", { shiftKey: true }))?.action, "frame.forward10");
+  const deletes = [{}, { ctrlKey: true }, { shiftKey: true }, { ctrlKey: true, shiftKey: true }].map((more) => actionOf(key("Delete", more))?.action);
+  assert.deepEqual(deletes, ["delete.stroke", "delete.frame", "delete.object", "delete.all"]);
   assert.equal(actionOf(key("s")), null, "S is reserved");
   assert.equal(actionOf(key("q", { ctrlKey: true })), null, "nothing quits");
 });

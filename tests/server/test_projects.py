@@ -1,6 +1,7 @@
 """Opening clips: upload, demo, command line; limits; frames; what a clip needs."""
 
 import io
+import os
 import threading
 import time
 from collections import namedtuple
@@ -272,3 +273,17 @@ def test_what_a_kill_leaves_of_a_deletion_is_cleared_at_the_next_start(serve, tm
     with serve() as client:
         assert client.get("/api/projects").json() == {"projects": []}
     assert not left.exists()
+
+
+def test_a_second_server_leaves_the_uploads_of_the_first_alone(tmp_path):
+    library = Library(tmp_path, "lite", 480)
+    arriving, broken, draft = library.upload_place(), library.upload_place(), tmp_path / ".new-1"
+    arriving.write_bytes(b"half")
+    broken.write_bytes(b"half")
+    draft.mkdir()
+    os.utime(broken, (0, 0))
+    Library(tmp_path, "lite", 480).clear_uploads()
+    assert (arriving.exists(), broken.exists(), draft.exists()) == (True, False, True)
+    os.utime(draft, (0, 0))
+    library.clear_uploads()
+    assert not draft.exists()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 import uuid
 import warnings
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from ivos.server.problems import Problem, disk_full, missing
 
 RESERVE_BYTES = 512 << 20
 """Room that stays free on the disk."""
+UPLOAD_SECONDS = 3600.0
+"""An upload that has not been written to for so long was broken off."""
 PROJECT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 DEMO_CLIP = Path(__file__).parent.parent / "data" / "bunny.mp4"
 DEMO_NAME = "bunny (demo)"
@@ -86,9 +90,20 @@ class Library:
         return folder / uuid.uuid4().hex
 
     def clear_uploads(self) -> None:
-        """Remove what broken uploads and deletions left; at the start of the server."""
-        for folder in (self.root / ".uploads", *self.root.glob(".new-*"), *self.root.glob(".deleted-*")):
+        """Remove what broken uploads and deletions left; at the start of the server.
+
+        Another server on this folder may have uploads on their way: what was written to lately stays.
+        """
+        for folder in self.root.glob(".deleted-*"):
             shutil.rmtree(folder, ignore_errors=True)
+        for place in (*self.root.glob(".uploads/*"), *self.root.glob(".new-*")):
+            with suppress(OSError):  # it has just arrived
+                if time.time() - place.stat().st_mtime < UPLOAD_SECONDS:
+                    continue
+                if place.is_dir():
+                    shutil.rmtree(place, ignore_errors=True)
+                else:
+                    place.unlink()
 
     def remove(self, project_id: str) -> None:
         """Delete a project's folder with everything in it.

@@ -15,7 +15,7 @@ import { Pen } from "./ui/pen.js";
 import { Playing } from "./ui/playing.js";
 import { roundsPanel } from "./ui/rounds_panel.js";
 import { Stage } from "./ui/stage.js";
-import { showStart } from "./ui/start.js";
+import { catchDrops, showStart } from "./ui/start.js";
 import { strokesList } from "./ui/strokes_list.js";
 import { studyPanel } from "./ui/study.js";
 import { Timeline } from "./ui/timeline.js";
@@ -47,6 +47,7 @@ coach(store);
 listen(store, makeActions(parts), pen);
 nameControls();
 rememberView();
+catchDrops();
 window.addEventListener("beforeunload", (event) => editing?.waiting && event.preventDefault()); // strokes are on their way
 begin().catch(report);
 

@@ -15,6 +15,7 @@ export const BINDINGS = [
   { group: "Draw", action: "delete.stroke", keys: ["Delete", "Backspace"], text: "Delete the picked stroke, else the newest on this frame" },
   { group: "Draw", action: "delete.frame", keys: ["Ctrl+Delete"], text: "Delete this frame's strokes" },
   { group: "Draw", action: "delete.object", keys: ["Shift+Delete"], text: "Delete the object's strokes on this frame" },
+  { group: "Draw", action: "delete.all", keys: ["Ctrl+Shift+Delete"], text: "Delete the strokes of all frames" },
   { group: "Draw", action: "tool.brush", keys: ["Shift+b"], text: "Brush on the mask itself" },
   { group: "Draw", action: "tool.eraser", keys: ["e"], text: "Eraser on the mask itself" },
   { group: "Draw", action: "brush.smaller", keys: ["["], text: "Smaller brush" },

@@ -80,8 +80,8 @@ function lookActions({ store, stage }) {
 /** @param {Parts} parts */
 function editActions({ store, editing, pen }) {
   const here = () => store.state.project?.strokes.filter((stroke) => stroke.frame === store.state.t) ?? [];
-  const remove = (/** @type {import("../data/types.js").Stroke[]} */ strokes) => {
-    if (!strokes.length) return toast("There is no stroke to delete on this frame.");
+  const remove = (/** @type {import("../data/types.js").Stroke[]} */ strokes, where = "on this frame") => {
+    if (!strokes.length) return toast(`There is no stroke to delete ${where}.`);
     return editing()?.deleteStrokes(strokes.map((stroke) => stroke.id));
   };
   const tool = (/** @type {import("../state.js").Tool} */ name) => () => store.set({ tool: name, picked: null });
@@ -99,6 +99,7 @@ function editActions({ store, editing, pen }) {
     },
     "delete.stroke": () => remove(here().filter((stroke) => stroke.id === store.state.picked).concat(here().slice(-1)).slice(0, 1)),
     "delete.frame": () => remove(here()),
+    "delete.all": () => remove(store.state.project?.strokes ?? [], "in this project"),
     "delete.object": () => remove(here().filter((stroke) => stroke.object_id === store.state.objectId)),
     undo: () => (pen.drop() ? undefined : takeStep(store, editing, "undo")),
     redo: () => takeStep(store, editing, "redo"),

@@ -8,6 +8,30 @@ import { recentProjects } from "./recent.js";
 
 /** @typedef {import("../data/types.js").Summary} Summary */
 
+/** What becomes of a file that is dropped on the start screen; null while one is on its way. @type {((file: File) => void) | null} */
+let take = null;
+
+/** Catch files that are dropped anywhere in the window: the browser would leave the page for them. */
+export function catchDrops() {
+  const files = (/** @type {DragEvent} */ event) => Boolean(event.dataTransfer?.types.includes("Files"));
+  const welcome = () => !$("start").hidden && take !== null;
+  const light = (/** @type {boolean} */ on) => document.getElementById("drop")?.classList.toggle("over", on);
+  window.addEventListener("dragover", (event) => {
+    if (!files(event)) return;
+    event.preventDefault();
+    /** @type {DataTransfer} */ (event.dataTransfer).dropEffect = welcome() ? "copy" : "none";
+    light(welcome());
+  });
+  window.addEventListener("dragleave", (event) => event.relatedTarget === null && light(false));
+  window.addEventListener("drop", (event) => {
+    if (!files(event)) return;
+    event.preventDefault();
+    light(false);
+    const file = event.dataTransfer?.files[0];
+    if (file && welcome()) take?.(file);
+  });
+}
+
 /**
  * @param {import("../data/types.js").AppFacts} app
  * @param {(project: Summary, how: {isNew: boolean}) => void} open
@@ -33,13 +57,17 @@ export function showStart(app, open) {
 function dropZone(app, open) {
   const input = h("input", { type: "file", accept: "video/*,.mkv,.mov,.avi,.webm,.mp4,.m4v", class: "hidden-text", tabindex: -1, "aria-label": "Video file" });
   const zone = h("div", { class: "drop", id: "drop" });
-  const send = (/** @type {File | undefined} */ file) => file && sendFile(zone, file, app, open, idle);
+  const send = (/** @type {File} */ file) => {
+    take = null;
+    sendFile(zone, file, app, open).catch(report).finally(() => zone.isConnected && idle());
+  };
   const demo = async (/** @type {any} */ event) => {
     event.target.disabled = true;
     await call("POST", "/projects/demo").then((project) => open(project, { isNew: false }), report);
     event.target.disabled = false;
   };
-  const idle = () =>
+  const idle = () => {
+    take = send;
     zone.replaceChildren(
       icon("film"),
       h("h2", {}, "Drop a video here"),
@@ -52,14 +80,8 @@ function dropZone(app, open) {
       h("p", { class: "quiet" }, `Up to ${bytes(app.max_upload_bytes)}. It stays on this computer. A folder of images: `, h("kbd", {}, "ivos app FOLDER")),
       input,
     );
-  input.addEventListener("change", () => send(input.files[0]));
-  zone.addEventListener("dragover", (/** @type {DragEvent} */ event) => (event.preventDefault(), zone.classList.add("over")));
-  zone.addEventListener("dragleave", () => zone.classList.remove("over"));
-  zone.addEventListener("drop", (/** @type {DragEvent} */ event) => {
-    event.preventDefault();
-    zone.classList.remove("over");
-    send(event.dataTransfer?.files[0]);
-  });
+  };
+  input.addEventListener("change", () => input.files[0] && send(input.files[0]));
   idle();
   return zone;
 }
@@ -69,11 +91,10 @@ function dropZone(app, open) {
  * @param {File} file
  * @param {import("../data/types.js").AppFacts} app
  * @param {(project: Summary, how: {isNew: boolean}) => void} open
- * @param {() => void} idle
  */
-async function sendFile(zone, file, app, open, idle) {
+async function sendFile(zone, file, app, open) {
   if (file.size > app.max_upload_bytes) {
-    return report(new Error(`${file.name} has ${bytes(file.size)}; at most ${bytes(app.max_upload_bytes)} can be sent. Start ivos with its path instead: ivos app VIDEO.`));
+    throw new Error(`${file.name} has ${bytes(file.size)}; at most ${bytes(app.max_upload_bytes)} can be sent. Start ivos with its path instead: ivos app VIDEO.`);
   }
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Upload" });
   const state = h("span", { class: "quiet number" }, bytes(file.size));
@@ -82,6 +103,5 @@ async function sendFile(zone, file, app, open, idle) {
     state.textContent = sent < total ? `${bytes(sent)} of ${bytes(total)}` : "Reading the clip…";
   });
   zone.replaceChildren(h("h2", {}, file.name), bar, state, h("button", { class: "plain", onclick: sending.cancel }, "Cancel"));
-  await sending.done.then((project) => open(project, { isNew: true }), report);
-  idle();
+  await sending.done.then((project) => open(project, { isNew: true }));
 }

@@ -73,6 +73,13 @@ def test_bad_input_is_one_sentence_and_no_picture(more, changes, says, files, tm
     assert not list(tmp_path.iterdir())
 
 
+def test_the_picture_lands_in_the_working_folder_if_no_name_is_given(files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = [str(files / "clip"), "--scribbles", str(files / "strokes.json"), "--frame", "3", "--pixel", "20,30"]
+    assert main(["explain", *arguments, "--model", str(files / "weights.safetensors")]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["explain.png"]
+
+
 def test_a_picture_is_a_png(files, tmp_path, capsys):
     assert explain(files, tmp_path / "a.jpg") == 2
     assert "ends with .png" in capsys.readouterr().err

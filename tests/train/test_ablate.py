@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,43 @@ def test_a_budget_is_as_many_steps_as_the_proposed_variant_makes_in_it(data, lit
         with pytest.raises(EOFError):
             ablate("table3", data, lite_weights, tmp_path, "--budget", "3")
     assert asked == [variants.MEASURED, 360, 360]
+
+
+@pytest.fixture
+def davis_with_val(data, tmp_path) -> Path:
+    """A DAVIS folder whose lists train and val are disjoint."""
+    davis = tmp_path / "DAVIS"
+    shutil.copytree(data / "DAVIS", davis)
+    for year in ("2016", "2017"):
+        (davis / "ImageSets" / year / "train.txt").write_text("box\n")
+        (davis / "ImageSets" / year / "val.txt").write_text("ball\n")
+    return davis
+
+
+@pytest.mark.parametrize("year", ["2016", "2017"])
+def test_data_and_budget_are_enough_to_say(year, davis_with_val, tmp_path, monkeypatch):
+    seen = []
+
+    def play(source, dataset, rules, execution, out):
+        seen.append((out, dataset.year, dataset.split, dataset.sequences))
+        raise EOFError
+
+    monkeypatch.setattr(variants, "seconds_per_step", lambda config, *, trial_steps: 0.5)
+    monkeypatch.setattr(variants, "train_variant", lambda variant, config, watch: None)
+    monkeypatch.setattr("ivos.bench.runner.run", play)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EOFError):
+        main(["ablate", "table3", "--data", f"davis-{year}:{davis_with_val}", "--budget", "3"])
+    assert seen == [(Path("out/ablations/without-local/bench"), int(year), "val", ("ball",))]
+    assert (tmp_path / "out" / "ablations" / "plan.json").exists()
+
+
+@pytest.mark.parametrize("source", ["folder:{photos}", "davis-2016,split=val:{davis}"])
+def test_without_a_davis_source_that_leaves_the_list_davis_is_asked_for(source, data, davis_with_val, tmp_path, capsys):
+    source = source.format(photos=data / "photos", davis=davis_with_val)
+    assert main(["ablate", "table3", "--data", source, "--budget", "1", "--out", str(tmp_path / "out")]) == 2
+    assert "--davis" in refusal(capsys)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ TITLES = {
     "table4": "Table 4: transfers against matching",
 }
 PLAN, ROW = "plan.json", "row.json"
+YEARS = {"davis-2016": 2016, "davis-2017": 2017}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +33,10 @@ class AblateFlags:
 
     data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
     """Training data as KIND:PATH, one or more, as `ivos train` takes them."""
-    davis: Path
-    """Folder in the DAVIS layout on which the variants are scored; none of it may be in the training data."""
-    out: Path
+    davis: Path | None = None
+    """Folder in the DAVIS layout on which the variants are scored; none of what is scored may be in the training data.
+    None: the folder of the first davis-2016 or davis-2017 in --data that trains on another list than --split."""
+    out: Path = Path("out/ablations")
     """Folder of everything; the same command goes on there after an interruption."""
     budget: float = 60.0
     """Minutes of training for each variant: how many steps of the proposed one fit is measured once, and all variants
@@ -47,8 +49,8 @@ class AblateFlags:
     """Only these variants of the table, such as I VI; the others are shown as -. None given: all."""
     split: str = "val"
     """Part of the data set."""
-    year: Literal[2016, 2017] = 2016
-    """DAVIS-2016 (one object) or DAVIS-2017."""
+    year: Literal[2016, 2017] | None = None
+    """DAVIS-2016 (one object) or DAVIS-2017; None: that of the source whose folder it is, 2016 with --davis."""
     sequences: tuple[str, ...] = ()
     """Only these sequences."""
     rounds: int = 8
@@ -247,5 +249,21 @@ def _dataset(flags: AblateFlags) -> Dataset:
     from ivos.bench.runner import Subset
     from ivos.io.davis import Davis
 
-    whole = Davis(flags.davis, split=flags.split, year=flags.year)
+    folder, year = _scored_on(flags)
+    whole = Davis(folder, split=flags.split, year=flags.year or year)
     return Subset(whole, flags.sequences) if flags.sequences else whole
+
+
+def _scored_on(flags: AblateFlags) -> tuple[Path, int]:
+    """Folder and year of the data set that the variants are scored on."""
+    from ivos.train.data import DataSpec
+
+    if flags.davis is not None:
+        return flags.davis, 2016
+    for spec in map(DataSpec.parse, flags.data):
+        if spec.kind in YEARS and spec.split != flags.split:
+            return spec.path, YEARS[spec.kind]
+    raise InputError(
+        f"--data has no davis-2016 or davis-2017 that leaves the list '{flags.split}' to score on; give the folder of a"
+        " DAVIS data set with --davis."
+    )

@@ -24,7 +24,7 @@ def explain(
     scribbles: Path,
     frame: int,
     pixel: str,
-    out: Path,
+    out: Path = Path("explain.png"),
     object_id: int = 1,
     round: int | None = None,
     model: str = "lite",

@@ -202,6 +202,10 @@ def test_failed_samples_are_tried_again(make_davis: Callable[..., Path], tmp_pat
     assert not run(GivenSource(method, "luck"), davis, NO_BUDGET, Execution(), tmp_path).failed
 
 
+def test_the_protocol_has_eight_rounds() -> None:
+    assert (Rules().rounds, Rules().seconds_per_object) == (8, 240.0)
+
+
 def test_budget_drops_a_round_that_ends_too_late(davis: Davis) -> None:
     sample = list_samples(davis)[0]
     rules = Rules(rounds=8, seconds_per_object=12.0)

@@ -8,6 +8,7 @@ import torch
 
 from ivos.model.config import PRESETS, LocalTransfer
 from ivos.model.networks import FeaturePyramid
+from ivos.model.paper_decoder import LOCAL_SHARE
 from ivos.model.paper_net import PaperATNet, TransferNet
 
 CELLS = (8, 12)
@@ -49,6 +50,15 @@ def test_gradients_reach_every_parameter():
     _, result, logits, local_map = run(net, (32, 48), objects=2, annotated=2, shared=False)
     (logits.mean() + local_map.mean() + result.logits.mean()).backward()
     assert [name for name, parameter in net.named_parameters() if parameter.grad is None] == []
+
+
+def test_the_numbers_of_figures_3_and_4(empty):
+    encoder, decoder = empty.transfer_net.encoder, empty.transfer_net.decoder
+    assert [block.conv2.dilation[0] for block in encoder.res5] == [2, 4, 8]
+    assert all(block.gate.down.in_channels == 16 * block.gate.down.out_channels for block in encoder.res5)
+    assert [branch[0].dilation[0] for branch in decoder.pyramid.branches] == [1, 6, 12, 18]
+    assert LOCAL_SHARE == 0.5
+    assert (empty.config.local.radius, empty.config.local.stride) == (4, 2)
 
 
 def test_both_presets_are_one_implementation_with_the_same_tensors():

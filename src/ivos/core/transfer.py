@@ -1,7 +1,7 @@
 """The paper's idea: what is known of annotated and previous frames is carried to a target frame.
 
 Global transfer (eq. 1-3): every annotated pixel spreads its object feature over the whole target frame.
-Local transfer (eq. 4): every pixel of the previous frame spreads its probability over a window of the target frame.
+Local transfer (eq. 4, 5): every pixel of the previous frame spreads its probability over a window of the target frame.
 
 Both are a matrix of weights times values. How the weights are normalised is the paper's choice in
 `transition_matrix` and `normalise_over_source` (a source pixel hands out a mass of 1), and a bounded weighted mean
@@ -223,7 +223,7 @@ def _turn(affinity: Tensor, radius: int, stride: int, fill: float) -> Tensor:
 
 
 def local_transfer(weights: Tensor, probability: Tensor, radius: int, stride: int) -> Tensor:
-    """The previous frame's probability carried to the target by the local weights (eq. 4).
+    """The previous frame's probability carried to the target by the local weights (eq. 5).
 
     Args:
         weights: Normalised affinity, shape (B, D*D, h, w) with B = 1 (shared by all objects) or B = K.

@@ -101,7 +101,7 @@ class TransferNet(nn.Module):
         return reading_mean(source, query, values)
 
     def local_transfer(self, target: FeaturePyramid, previous: FeaturePyramid, probability: Tensor) -> Tensor:
-        """The previous probability carried through the local window (eq. 4): (K, 1, h4, w4)."""
+        """The previous probability carried through the local window (eq. 5): (K, 1, h4, w4)."""
         radius, stride = self.local.radius, self.local.stride
         source, key = self.local_key(previous), self.local_key(target)
         query = key * self.log_scale[1].exp().clamp(max=60.0)

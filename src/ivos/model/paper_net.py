@@ -76,7 +76,7 @@ class TransferNet(nn.Module):
         return transfer.global_transfer(matrix, values.float())
 
     def local_transfer(self, target: FeaturePyramid, previous: FeaturePyramid, probability: Tensor) -> Tensor:
-        """The previous probability (K, 1, H/4, W/4) carried to the target (eq. 4), same shape."""
+        """The previous probability (K, 1, H/4, W/4) carried to the target (eq. 4 and 5), same shape."""
         radius, stride = self.local.radius, self.local.stride
         target_key, previous_key = (self.local_key(features.s4).float() for features in (target, previous))
         if self.local.score == "mean":

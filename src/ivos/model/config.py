@@ -65,8 +65,8 @@ class ModelConfig:
         always_pad: Released quirk: a size that is already a multiple grows by `pad_multiple`.
         pad_mode: How the border of a frame is filled.
         map_pad_mode: How the border of scribble maps, of brushwork and of a previous mask of "labels" is filled.
-        align_corners: Convention of the resize that brings logits from stride 4 to pixels, in sessions and in the
-            losses of `paper`. Resizes inside the networks have their own: `paper_decoder.resize` aligns corners,
+        align_corners: Convention of the resize that brings logits from stride 4 to pixels, in sessions and in
+            training. Resizes inside the networks have their own: `paper_decoder.resize` aligns corners,
             `lite_blocks.resize` does not.
         fusion_threshold: Probabilities below it count as background (the paper: 0.8).
         scribble_radius: Strokes are dilated with an ellipse of this radius in pixels.

@@ -24,19 +24,19 @@ const FORMATS = [
  */
 export function exportDialog(store, current) {
   const dialog = /** @type {HTMLDialogElement} */ ($("export"));
-  /** @type {number | null} the export that is seen at work */
-  let working = null;
+  let told = ""; // the export whose end was told last, by its path
   let idle = () => {};
   const footer = () => /** @type {HTMLElement} */ (dialog.querySelector("footer"));
   store.watch(["exporting"], ({ exporting: job }) => {
-    const ended = job !== null && job.status !== "running" && job.number === working;
-    working = job?.status === "running" ? job.number : null;
-    if (ended && !dialog.open) announce(job);
+    const working = job?.status === "running";
+    const ended = job !== null && !working && job.path !== told; // a quick one was never seen at work
+    if (ended) told = job.path;
+    const shown = dialog.open && ended && job.status === "done";
+    if (ended && !shown) announce(job);
     if (!dialog.open) return;
-    if (job && working !== null) progress(footer(), job, () => current()?.exports.cancel());
-    else if (job && ended && job.status === "done") finished(job, footer(), idle);
+    if (job && working) progress(footer(), job, () => current()?.exports.cancel());
+    else if (shown) finished(job, footer(), idle);
     else idle();
-    if (ended && job.status === "failed") announce(job);
   });
   return () => {
     const editing = current();

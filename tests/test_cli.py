@@ -134,6 +134,20 @@ def test_bad_input_is_one_sentence_exit_code_2_and_nothing_written(clip, strokes
     assert not out.exists()
 
 
+def test_nothing_is_begun_that_would_replace_its_own_input(clip, strokes, tmp_path, capsys):
+    before = {path.name: path.read_bytes() for path in clip.iterdir()}
+    assert run("segment", clip, "--scribbles", strokes, "--out", clip, "--model", "not even loaded") == 2
+    assert "would replace the clip" in one_sentence(capsys)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "00005.png").write_bytes(b"of a longer clip")
+    assert run("segment", clip, "--scribbles", strokes, "--out", tmp_path / "out", "--model", "not even loaded") == 2
+    assert "00005.png" in one_sentence(capsys)
+    assert {path.name: path.read_bytes() for path in clip.iterdir()} == before
+    (tmp_path / "released.pth").write_bytes(b"tensors")
+    assert run("convert", tmp_path / "released.pth", tmp_path / "out" / ".." / "released.pth") == 2
+    assert "would replace the checkpoint" in one_sentence(capsys)
+
+
 def test_scribbles_for_another_length_are_played_with_a_warning(clip, weights, tmp_path, capsys):
     strokes = ivos.ScribbleFile("clip", 7, (ivos.Annotation(1, [ivos.Scribble(1, [(0.5, 0.5)])]),))
     ivos.write_scribbles(tmp_path / "long.json", strokes)

@@ -147,6 +147,35 @@ def test_masks_that_do_not_fit(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_clip_is_never_replaced_by_its_own_results(tmp_path):
+    result, folder = clip(), tmp_path / "images"
+    folder.mkdir()
+    for t in range(4):
+        Image.fromarray(result.frames[t]).save(folder / f"{t:05d}.png")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (tmp_path / "link").symlink_to(folder)
+    for out in (folder, tmp_path / "link"):
+        with pytest.raises(InputError, match="would replace the clip"):
+            export(SimpleNamespace(frames=read_video(folder), masks=result.masks), out)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    path = write_overlay(tmp_path / "overlay.mp4", result.frames, result.masks)
+    whole, filmed = path.read_bytes(), SimpleNamespace(frames=read_video(path), masks=result.masks)
+    with pytest.raises(InputError, match="would replace the clip"):
+        export(filmed, tmp_path, format="overlay")
+    assert path.read_bytes() == whole
+    assert len(export(filmed, tmp_path)) == 4  # masks beside a video harm nothing
+
+
+def test_masks_of_a_longer_clip_are_not_mixed_with_new_ones(tmp_path):
+    export(clip(count=6), tmp_path)
+    (tmp_path / "notes-00009.png").write_bytes(b"of the user")
+    with pytest.raises(InputError, match=r"holds 00004.png of a longer clip, which would stay among the 4 masks"):
+        export(clip(), tmp_path)
+    assert len(export(clip(count=6), tmp_path)) == 6
+    assert len(export(clip(count=7), tmp_path)) == 7
+    assert len(export(clip(), tmp_path, format="overlay")) == 1
+
+
 @pytest.mark.parametrize("format", ["png", "overlay"])
 def test_folder_that_cannot_be_written(tmp_path, format):
     (tmp_path / "out").write_text("a file")

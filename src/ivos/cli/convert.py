@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from ivos.cli.console import say
+from ivos.errors import InputError
 
 
 def convert(
@@ -25,6 +26,8 @@ def convert(
     from ivos.model.authors import read_checkpoint
     from ivos.model.weights import save_weights
 
+    if out.resolve() == checkpoint.resolve():
+        raise InputError(f"The weights would replace the checkpoint {checkpoint} itself; give another name for them.")
     card = {"name": "authors", "source": f"converted from {checkpoint.name}, the checkpoint released with the paper"}
     save_weights(read_checkpoint(checkpoint), out, card=card, dtype=torch.float32)
     say(f"The weights are in {out}; use them with --model {out}")

@@ -24,13 +24,15 @@ def demo(out: Path = Path("ivos-demo"), *, model: str = "lite", device: str = "c
     from ivos.cli.replay import replay
     from ivos.engine.session import Session
     from ivos.io.atomic import make_folder
-    from ivos.io.exports import write_contact_sheet
+    from ivos.io.exports import check_target, write_contact_sheet
     from ivos.io.scribble_files import read_scribbles
     from ivos.io.video import read_video
     from ivos.model.weights import load_model
 
     strokes = read_scribbles(STROKES)
-    session = Session(load_model(model, device=device), read_video(CLIP), strokes.num_objects)
+    frames = read_video(CLIP)
+    check_target(out, frames)
+    session = Session(load_model(model, device=device), frames, strokes.num_objects)
     make_folder(out)
     reports = replay(session, strokes.annotations)
     write_results(session, out)

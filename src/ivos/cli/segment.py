@@ -41,6 +41,7 @@ def segment(
     from ivos.cli.replay import replay
     from ivos.engine.session import Session
     from ivos.io.atomic import make_folder
+    from ivos.io.exports import check_target
     from ivos.io.scribble_files import read_scribbles
     from ivos.io.video import read_video
     from ivos.model.weights import load_model
@@ -48,6 +49,7 @@ def segment(
     strokes = read_scribbles(scribbles)
     frames = read_video(video)
     check_fit(strokes, scribbles, frames)
+    check_target(out, frames)
     session = Session(load_model(model, device=device), frames, strokes.num_objects, resolution=resolution)
     make_folder(out)
     replay(session, strokes.annotations)

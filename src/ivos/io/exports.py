@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
@@ -18,6 +19,7 @@ from ivos.types import Annotation, Frames, LabelMask
 
 ExportFormat = Literal["png", "overlay"]
 OVERLAY_NAME = "overlay.mp4"
+_MASK_NAME = re.compile(r"[0-9]{5,}\.png")
 
 
 class Result(Protocol):
@@ -41,7 +43,8 @@ def export(result: Result, out_dir: str | Path, *, format: ExportFormat = "png")
         format: `png`: one palette PNG a frame, `00000.png` on; `overlay`: `overlay.mp4`, objects tinted and outlined.
 
     Raises:
-        InputError: There is no such format, or masks and frames do not fit each other.
+        InputError: There is no such format, the files would replace the clip or mix with the masks of a longer one, or
+            masks and frames do not fit each other.
         OutputError: The folder cannot be written to, or the disk is full; files written before stay, whole.
     """
     writers: dict[str, Callable[[], list[Path]]] = {
@@ -50,7 +53,34 @@ def export(result: Result, out_dir: str | Path, *, format: ExportFormat = "png")
     }
     if format not in writers:
         raise InputError(f"There is no export format {format!r}; expected one of {', '.join(get_args(ExportFormat))}.")
+    check_target(out_dir, result.frames, formats=[format])
     return writers[format]()
+
+
+def check_target(
+    out_dir: str | Path, frames: Frames, *, formats: Collection[ExportFormat] = get_args(ExportFormat)
+) -> None:
+    """Refuse a folder in which the results of a clip would do harm; to be called before the work.
+
+    Raises:
+        InputError: The files would replace the clip itself, or masks of a longer clip would stay among the new ones.
+    """
+    folder, source = Path(out_dir), getattr(frames, "path", None)
+    for target in (folder if format == "png" else folder / OVERLAY_NAME for format in formats):
+        if source is not None and target.resolve() == Path(source).resolve():
+            raise InputError(f"Results in '{folder}' would replace the clip '{source}' itself; give another folder.")
+    if "png" not in formats:
+        return
+    try:
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    except OSError as error:
+        raise InputError(f"The folder '{folder}' cannot be read ({error.strerror}); give another one.") from error
+    left = sorted(name for name in names if _MASK_NAME.fullmatch(name) and int(Path(name).stem) >= len(frames))
+    if left:
+        raise InputError(
+            f"'{folder}' holds {left[0]} of a longer clip, which would stay among the {len(frames)} masks of this one; "
+            "empty the folder, or give another."
+        )
 
 
 def write_masks(out_dir: str | Path, masks: Iterable[LabelMask]) -> list[Path]:

@@ -1,8 +1,10 @@
+import resource
+
 import pytest
 import torch
 from torch import nn
 
-from ivos.errors import InputError
+from ivos.errors import InputError, OutputError
 from ivos.train.checkpoint import Average, Progression, load_checkpoint, save_checkpoint
 from ivos.train.config import A_NET, T_NET, Recipe, rate_factor
 
@@ -55,6 +57,42 @@ def test_foreign_and_damaged_checkpoints_are_refused(tmp_path):
     torch.save([1, 2], path)
     with pytest.raises(InputError, match="no checkpoint"):
         load_checkpoint(path, progression(0), "me")
+
+
+def test_damage_anywhere_in_a_checkpoint_is_one_sentence(tmp_path):
+    path = tmp_path / "c.pt"
+    save_checkpoint(path, progression(0), "me")
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 41):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        path.write_bytes(damaged)
+        try:
+            load_checkpoint(path, progression(0), "me")
+        except InputError as error:
+            assert str(path) in str(error)
+    torch.save({"identity": "me", "net": {}}, path)
+    with pytest.raises(InputError, match="does not fit"):
+        load_checkpoint(path, progression(0), "me")
+
+
+def test_a_checkpoint_that_the_system_keeps_back_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="name too long"):
+        load_checkpoint(tmp_path / ("c" * 300), progression(0), "me")
+
+
+def test_a_full_disk_leaves_the_old_checkpoint_and_says_so(tmp_path):
+    path, net = tmp_path / "c.pt", nn.Linear(200, 300)
+    run = Progression(net, torch.optim.AdamW(net.parameters()), Average(net, 0.9))
+    path.write_bytes(b"old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"c.pt' was not written: File too large"):
+            save_checkpoint(path, run, "me")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("c.pt", b"old")]
 
 
 def test_the_average_follows_the_definition():

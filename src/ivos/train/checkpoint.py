@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,22 +77,29 @@ def save_checkpoint(path: Path, run: Progression, identity: str) -> None:
         "seconds": run.seconds,
         "identity": identity,
     }
+    buffer = io.BytesIO()  # PyTorch's own writer turns a full disk into an error of its own
+    torch.save(state, buffer)
     with atomic_write(path, durable=True) as file:
-        torch.save(state, file)
+        file.write(buffer.getbuffer())
 
 
 def load_checkpoint(path: Path, run: Progression, identity: str) -> bool:
     """Bring `run` to where `save_checkpoint` left it; False if there is no file.
 
     Raises:
-        InputError: The file is damaged, or of a run with another identity.
+        InputError: The file is damaged or cannot be read, or is of a run with another identity.
     """
-    if not path.exists():
-        return False
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
-        raise InputError(f"The checkpoint {path} cannot be read; remove it to start anew.") from error
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"The checkpoint {path} cannot be read ({reason}); give another folder to start anew."
+        ) from error
+    except Exception as error:  # on damaged bytes PyTorch's reader raises whatever they lead to
+        raise InputError(f"The checkpoint {path} cannot be read: it is damaged; remove it to start anew.") from error
     if not isinstance(state, dict) or "identity" not in state:
         raise InputError(f"{path} is no checkpoint of a training run; move it away to start anew.")
     if state["identity"] != identity:
@@ -100,9 +107,12 @@ def load_checkpoint(path: Path, run: Progression, identity: str) -> bool:
             f"{path} is the checkpoint of another run: it was made with {state['identity']},"
             f" this one is {identity}. Give the same settings to go on with it, or another folder to start anew."
         )
-    run.net.load_state_dict(state["net"])
-    run.optimiser.load_state_dict(state["optimiser"])
-    for name, value in state["average"].items():
-        run.average.state[name].copy_(value)
-    run.step, run.seconds = state["step"], state["seconds"]
+    try:
+        run.net.load_state_dict(state["net"])
+        run.optimiser.load_state_dict(state["optimiser"])
+        for name, value in state["average"].items():
+            run.average.state[name].copy_(value)
+        run.step, run.seconds = int(state["step"]), float(state["seconds"])
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise InputError(f"The checkpoint {path} does not fit these networks; remove it to start anew.") from error
     return True

@@ -6,6 +6,7 @@ import errno
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -165,8 +166,10 @@ def test_the_clip_is_found_where_it_is_and_beside_a_moved_project(tmp_path):
     assert find_clip(reference, moved).resolve() == tmp_path / "away" / "clips" / "dog"
     shutil.copytree(tmp_path / "away" / "clips" / "dog", tmp_path / "usb" / "dog")
     assert find_clip(reference, tmp_path / "usb" / "a.ivos") == tmp_path / "usb" / "dog"
-    with pytest.raises(InputError, match="is missing; put it back"):
+    with pytest.raises(InputError, match="is missing, or you may not read it; put it back"):
         find_clip(reference, tmp_path / "a.ivos")
+    foreign = replace(reference, path="/home/" + 300 * "a")  # a path that the system does not even look up
+    assert find_clip(foreign, moved).resolve() == tmp_path / "away" / "clips" / "dog"
     Image.new("RGB", (400, 300)).save(tmp_path / "usb" / "dog" / "1.png")
     with pytest.raises(InputError, match="is not the clip"):
         find_clip(reference, tmp_path / "usb" / "a.ivos")

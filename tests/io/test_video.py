@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import warnings
 from fractions import Fraction
@@ -39,6 +40,10 @@ def make_video(path, count=40, size=(48, 64), codec="libx264", gop=12, times=Non
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def refuse(*_, **__):
+    raise PermissionError(errno.EACCES, "Permission denied")
 
 
 def level(t):
@@ -212,6 +217,17 @@ def test_damage_in_the_middle_is_named(tmp_path):
 def test_missing_file(tmp_path):
     with pytest.raises(InputError, match="There is no file or folder"):
         read_video(tmp_path / "none.mp4")
+
+
+def test_a_path_that_the_system_does_not_take(tmp_path):
+    with pytest.raises(InputError, match="name too long"):
+        read_video(tmp_path / ("a" * 300))
+
+
+def test_a_folder_that_may_not_be_entered(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(InputError, match="Permission denied"):
+        read_video(tmp_path / "a.mp4")
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all" * 100, b"\x00\x00\x00\x18ftypisom\x00\x00\x00\x00"])

@@ -247,6 +247,11 @@ def test_no_such_model():
         load_model("large")
 
 
+def test_a_path_that_the_system_does_not_take(tmp_path):
+    with pytest.raises(InputError, match="name too long"):
+        load_model(tmp_path / ("a" * 300))
+
+
 @pytest.mark.parametrize("device", ["tpu", "", "cuda:x", "cpu:1", "cuda:99", "cuda:-1"])
 def test_no_such_device(whole, device):
     with pytest.raises(InputError, match="device"):

@@ -68,14 +68,15 @@ def find_clip(clip: ClipReference, project: Path) -> Path:
         raise InputError(f"The clip of '{project}' was not read from a file; give its frames when opening the project.")
     beside = project.parent
     candidates = [Path(clip.path), beside / clip.relative, beside / Path(clip.path).name]
-    there = [candidate for candidate in candidates if candidate.exists()]
+    there = [candidate for candidate in candidates if _is_there(candidate)]
     for candidate in there:
         if fingerprint(candidate) == clip.fingerprint:
             return candidate
     if there:
         raise InputError(f"'{there[0]}' is not the clip that '{project}' was made with; its content has changed.")
     raise InputError(
-        f"The clip '{clip.path}' of '{project}' is missing; put it back, or beside the project, or give its frames."
+        f"The clip '{clip.path}' of '{project}' is missing, or you may not read it; put it back, or beside the "
+        "project, or give its frames."
     )
 
 
@@ -103,6 +104,14 @@ def fingerprint(path: Path) -> str:
     except OSError as error:
         raise InputError(f"The clip '{path}' cannot be read ({error.strerror or error}).") from error
     return digest.hexdigest()
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is something that can be reached; not in another user's folder, for one."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _relative(absolute: str, project: Path) -> str:

@@ -39,7 +39,11 @@ def read_video(path: str | Path) -> Frames:
         UserWarning: The file is damaged; the text says how many frames, from the start, can be used.
     """
     path = Path(path)
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:  # a folder above that may not be entered, a name that is too long
+        raise InputError(f"'{path}' cannot be read ({error.strerror}); check the path of the video.") from error
+    if not there:
         raise InputError(f"There is no file or folder '{path}'; check the path of the video.")
     return ImageFolder(path) if path.is_dir() else VideoFile(path)
 

@@ -143,11 +143,7 @@ def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu") -
     elif name in PRESETS:
         net = load_weights(bundled)
     else:
-        if not Path(name).exists():
-            raise InputError(
-                f"There is neither a preset nor a weights file named {name!r};"
-                f" the presets are {', '.join(PRESETS)}; for your own weights give the path of the file."
-            )
+        _check_there(name)
         net = load_weights(name)
     fuse_batch_norms(net)
     if place.type == "cpu":
@@ -173,6 +169,18 @@ def _device(name: str) -> torch.device:
     if int(index or 0) >= count:
         raise InputError(f"There is no device {name!r}; this machine has {count} of the kind, counted from 0.")
     return torch.device(name)
+
+
+def _check_there(name: str) -> None:
+    try:
+        there = Path(name).exists()
+    except OSError as error:  # a folder above that may not be entered, a name that is too long
+        raise InputError(f"The weights file {name!r} cannot be read ({error.strerror}); check its path.") from error
+    if not there:
+        raise InputError(
+            f"There is neither a preset nor a weights file named {name!r};"
+            f" the presets are {', '.join(PRESETS)}; for your own weights give the path of the file."
+        )
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

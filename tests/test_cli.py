@@ -1,12 +1,14 @@
 """The command line from arguments to files, exit codes and sentences."""
 
-import importlib
+import errno
+import importlib.abc
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -186,6 +188,53 @@ def test_a_real_ctrl_c_exits_130_and_leaves_nothing_half_done(clip, strokes, wei
     assert process.returncode == 130
     assert "Traceback" not in error
     assert not list(out.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_output_that_cannot_be_written_is_one_sentence():
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        command = [sys.executable, "-m", "ivos", "--help"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("ivos: The output, or a file, cannot be read or written (No space left on device)")
+    assert done.stderr.count("\n") == 1
+
+
+def test_output_that_nobody_reads_ends_without_a_word():
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "ivos", "--help"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/secret/a.json"), "'/secret/a.json'"),
+        (OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
+    ],
+)
+def test_what_the_system_refuses_is_one_sentence(error, says, capsys, monkeypatch):
+    def refused(arguments):
+        raise error
+
+    monkeypatch.setattr("ivos.cli.commands.run", refused)
+    assert run("info") == 2
+    assert says in one_sentence(capsys)
+
+
+def test_ctrl_c_while_the_commands_are_imported_exits_130(capsys, monkeypatch):
+    class Interrupted(importlib.abc.MetaPathFinder):
+        def find_spec(self, fullname, path, target=None):
+            if fullname == "ivos.cli.commands":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "ivos.cli.commands", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    assert run("info") == 130
+    assert "interrupted" in one_sentence(capsys)
 
 
 def test_info_tells_versions_devices_presets_and_weights(capsys):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import ivos
-from ivos.cli import COMMANDS
+from ivos.cli.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from ivos.bench.ablation import ablation_page, ablation_table
 from ivos.cli import main
@@ -138,6 +139,13 @@ def test_bad_input_is_one_sentence_and_leaves_no_plan(more, says, data, lite_wei
     assert ablate("table3", data, lite_weights, out, *(() if "--budget" in more else ("--steps", "1")), *more) == 2
     assert says in refusal(capsys)
     assert not (out / "plan.json").exists()
+
+
+def test_a_device_this_machine_lacks_leaves_no_folder(data, lite_weights, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert ablate("table3", data, lite_weights, tmp_path / "out", "--steps", "1", "--device", "cuda") == 2
+    assert "'cuda' is not available" in refusal(capsys)
+    assert not (tmp_path / "out").exists()
 
 
 def test_every_variant_differs_from_the_proposed_one_in_one_value():

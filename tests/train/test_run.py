@@ -1,6 +1,7 @@
 """Whole runs: resume after a kill, several processes, settings that are refused."""
 
 import functools
+import math
 import signal
 from contextlib import nullcontext
 from pathlib import Path
@@ -108,7 +109,8 @@ def test_settings_replace_numbers_of_the_presets_recipe(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("steps", 0), ("minutes", -1), ("workers", -1), ("learning_rate", float("nan"))]
+    ("name", "value"),
+    [("steps", 0), ("minutes", -1), ("workers", -1), ("learning_rate", float("nan")), ("cache_gib", math.inf)],
 )
 def test_numbers_out_of_range_are_refused(name, value, tmp_path):
     with pytest.raises(InputError, match=name):
@@ -120,6 +122,21 @@ def test_weights_of_another_preset_and_uneven_shares_are_refused(data, lite_weig
         run(TnetTraining(**settings(data, lite_weights, out=tmp_path, preset="paper")))
     with pytest.raises(InputError, match="evenly"):
         run(TnetTraining(**settings(data, lite_weights, out=tmp_path, devices=3)))
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "devices", "says"),
+    [("cuda", 1, "'cuda:0' is not available"), ("mps", 1, "not available"), ("cuda", 2, "not available")],
+)
+def test_an_accelerator_this_machine_lacks_is_refused_before_a_folder_is_made(
+    accelerator, devices, says, data, lite_weights, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    place = {"out": tmp_path / "out", "accelerator": accelerator, "devices": devices}
+    with pytest.raises(InputError, match=says):
+        run(AnetTraining(**settings(data, lite_weights, **place)))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("preset", "refused"), [("paper", True), ("lite", False)])

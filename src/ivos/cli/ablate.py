@@ -86,6 +86,9 @@ def ablate(
         from ivos.train.variants import TABLES
     except ModuleNotFoundError as error:
         raise InputError(f"Training needs {error.name}, which is not installed: pip install 'ivos[train]'.") from error
+    from ivos.model.weights import device_called
+
+    device_called(flags.device)
     if not flags.budget > 0:
         raise InputError(f"The budget is {flags.budget} minutes; expected more than 0.")
     variants = TABLES[table]

@@ -133,7 +133,7 @@ def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu") -
         InputError: The name, the file or the device does not exist.
         WeightsError: The file is damaged, of another program, or does not fit.
     """
-    place = _device(device)
+    place = device_called(device)
     name = "lite" if name_or_path is None else str(name_or_path)
     bundled = BUNDLED / f"{name}.safetensors"
     if name in PRESETS and not bundled.is_file():
@@ -159,13 +159,18 @@ def cpu_has_bf16() -> bool:
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
-def _device(name: str) -> torch.device:
+def device_called(name: str) -> torch.device:
+    """The device "cpu", "cuda" (or "cuda:1", ...) or "mps".
+
+    Raises:
+        InputError: There is no device of that name, or this machine lacks it.
+    """
     kind, _, index = name.partition(":")
     if kind not in DEVICES or (index and not index.isdecimal()):
         raise InputError(f"There is no device {name!r}; the devices are {', '.join(DEVICES)}.")
     count = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}[kind]
     if count == 0:
-        raise InputError(f"The device {name!r} is not available to PyTorch on this machine; use device='cpu'.")
+        raise InputError(f"The device {name!r} is not available to PyTorch on this machine; use 'cpu'.")
     if int(index or 0) >= count:
         raise InputError(f"There is no device {name!r}; this machine has {count} of the kind, counted from 0.")
     return torch.device(name)

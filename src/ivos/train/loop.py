@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 
 from ivos.errors import InputError
 from ivos.io.atomic import make_folder
+from ivos.model.weights import device_called
 from ivos.train.checkpoint import Average, Progression, State, load_checkpoint, save_checkpoint
 from ivos.train.config import rate_factor
 from ivos.train.log import Log, read_log
@@ -112,8 +113,8 @@ def train(
         watch: Called after every step in the process that writes the files.
 
     Raises:
-        InputError: The batch cannot be shared out evenly, torchrun starts another number of processes than the run has,
-            the checkpoint is another run's, or a picture is damaged.
+        InputError: This machine lacks the accelerator, the batch cannot be shared out evenly, torchrun starts another
+            number of processes than the run has, the checkpoint is another run's, or a picture is damaged.
         OutputError: A file cannot be written.
     """
     fabric = _launched(stage, run)
@@ -147,6 +148,7 @@ def train(
 def _launched(stage: Stage, run: Run) -> Fabric:
     devices = _devices(run)
     processes = devices * run.nodes
+    device_called(run.accelerator if run.accelerator == "cpu" else f"{run.accelerator}:{devices - 1}")
     make_folder(run.out)
     if stage.recipe.batch % processes:
         raise InputError(

@@ -89,6 +89,8 @@ class Training:
         for name in ("seed", "workers", "cache_gib"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} is {getattr(self, name)}; expected 0 or more.")
+        if math.isinf(self.cache_gib):
+            raise InputError("cache_gib is inf; expected a number of GiB that the memory holds.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,9 @@ import pytest
 import ivos
 from ivos.engine.session import Session
 from ivos.errors import InputError, OutputError
+from ivos.model.atnet import build
+from ivos.model.config import PRESETS
+from ivos.model.weights import load_weights, save_weights
 
 
 def everything(session):
@@ -78,6 +81,27 @@ def test_another_clip_or_model_is_refused(session, make_clip, make_networks, tmp
         ivos.open_session(tmp_path / "clip.ivos", make_networks(name="other"), session.frames)
     with pytest.raises(InputError, match="frames"):
         ivos.open_session(tmp_path / "clip.ivos", session.model)  # this clip is from no file
+
+
+def test_other_weights_of_the_same_preset_are_refused(make_clip, tmp_path):
+    files = [tmp_path / "one.safetensors", tmp_path / "two.safetensors"]
+    for seed, file in enumerate(files):
+        save_weights(build(PRESETS["lite"], seed=seed), file, card={})
+    own, clip = ivos.load_model(files[0]), make_clip(1)
+    Session(own, clip).save(tmp_path / "clip.ivos")
+    assert ivos.open_session(tmp_path / "clip.ivos", ivos.load_model(files[0]), clip).model.digest == own.digest
+    for model in (None, ivos.load_model(files[1])):
+        with pytest.raises(InputError, match=r"other weights of the model 'lite' than these.*model=load_model"):
+            ivos.open_session(tmp_path / "clip.ivos", model, clip)
+    save_weights(load_weights(files[0]), files[0], card={"note": "the same with another card"})
+    ivos.open_session(tmp_path / "clip.ivos", ivos.load_model(files[0]), clip)
+
+
+def test_a_project_of_earlier_times_opens_with_any_weights(session, make_networks, tmp_path, monkeypatch):
+    monkeypatch.setattr("ivos.engine.session.weights_digest", lambda networks: None)
+    session.save(tmp_path / "clip.ivos")
+    session.model.digest = "of a file"
+    assert_same(session, ivos.open_session(tmp_path / "clip.ivos", session.model, session.frames))
 
 
 def test_a_model_with_other_cells_is_refused(session, make_networks, tmp_path):

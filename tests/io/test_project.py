@@ -33,17 +33,12 @@ def example():
         StateData(((first,),), (), {"logits/0": shared, "confidence": np.array([0.5, np.nan, 1.0])}),
         StateData(((first,),), (second,), {"logits/0": shared, "features/2": features}),
     )
-    return ProjectData(CLIP, "lite", 2, 480, states, 1)
+    return ProjectData(CLIP, "lite", 2, 480, states, 1, "0af")
 
 
 def assert_same(a, b):
-    assert (a.clip, a.model, a.num_objects, a.resolution, a.current) == (
-        b.clip,
-        b.model,
-        b.num_objects,
-        b.resolution,
-        b.current,
-    )
+    for name in ("clip", "model", "num_objects", "resolution", "current", "weights"):
+        assert getattr(a, name) == getattr(b, name)
     assert len(a.states) == len(b.states)
     for one, other in zip(a.states, b.states, strict=True):
         assert (one.rounds, one.pending, list(one.arrays)) == (other.rounds, other.pending, list(other.arrays))
@@ -139,6 +134,12 @@ def test_bad_content(tmp_path, change, message):
     edit(tmp_path / "a.ivos", change)
     with pytest.raises(InputError, match=message):
         open_project(tmp_path / "a.ivos")
+
+
+def test_a_project_of_earlier_times_says_nothing_of_its_weights(tmp_path):
+    save_project(tmp_path / "a.ivos", example())
+    edit(tmp_path / "a.ivos", lambda content: content.pop("weights"))
+    assert open_project(tmp_path / "a.ivos").weights is None
 
 
 def test_bad_files(tmp_path):

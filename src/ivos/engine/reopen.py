@@ -10,7 +10,7 @@ from ivos.errors import InputError
 from ivos.io.clip_reference import find_clip
 from ivos.io.project import open_project
 from ivos.io.video import read_video
-from ivos.model.networks import Networks
+from ivos.model.networks import Networks, weights_digest
 from ivos.model.weights import load_model
 from ivos.types import Frames
 
@@ -20,7 +20,7 @@ def open_session(path: str | Path, model: Networks | None = None, frames: Frames
 
     Args:
         path: A file by `Session.save`.
-        model: The networks it was made with; None loads the preset that the file names.
+        model: The networks it was made with; None loads the preset that the file names, with its bundled weights.
         frames: Its clip; None reads it from where it was, or from beside the project file.
 
     Raises:
@@ -40,6 +40,11 @@ def open_session(path: str | Path, model: Networks | None = None, frames: Frames
         model = load_model(project.model)
     if model.config.name != project.model:
         raise InputError(f"'{path}' was made with the model {project.model!r}; this one is {model.config.name!r}.")
+    if project.weights is not None and weights_digest(model) != project.weights:
+        raise InputError(
+            f"'{path}' was made with other weights of the model {project.model!r} than these; give the ones it was "
+            "made with, as open_session(..., model=load_model('their file'))."
+        )
     session = Session(model, frames, project.num_objects, resolution=project.resolution)
     session.history = unpack(project.states, project.current, session.result_shape)
     return session

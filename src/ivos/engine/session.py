@@ -22,7 +22,7 @@ from ivos.errors import InputError, SessionOrderError
 from ivos.io.clip_reference import refer_to_clip
 from ivos.io.masks import check_mask
 from ivos.io.project import ProjectData, save_project
-from ivos.model.networks import Networks
+from ivos.model.networks import Networks, weights_digest
 from ivos.types import MAX_OBJECTS, VOID, Annotation, Frames, LabelMask, Scribble
 
 CACHE_BYTES = 320 << 20
@@ -270,8 +270,8 @@ class Session:
         path = Path(path)
         states, current = pack(self.history)
         clip = refer_to_clip(self.frames, path)
-        name = self.model.config.name
-        save_project(path, ProjectData(clip, name, self.num_objects, self.resolution, states, current))
+        name, weights = self.model.config.name, weights_digest(self.model)
+        save_project(path, ProjectData(clip, name, self.num_objects, self.resolution, states, current, weights))
 
     def _plan(self, state: State, direction: Direction, within: range | None) -> list[Pass]:
         within = range(self.num_frames) if within is None else within

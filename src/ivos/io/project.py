@@ -57,6 +57,7 @@ class ProjectData:
         resolution: Short side in pixels that the networks see at most; None: full size.
         states: The history, oldest first: undo goes towards the first, redo towards the last; at least one.
         current: Index of the present in `states`.
+        weights: The digest of the model's weights, empty if it has none of a file; None: a project of earlier times.
     """
 
     clip: ClipReference
@@ -65,6 +66,7 @@ class ProjectData:
     resolution: int | None
     states: tuple[StateData, ...]
     current: int
+    weights: str | None = None
 
 
 def save_project(path: str | Path, project: ProjectData) -> None:
@@ -137,6 +139,7 @@ def _to_json(project: ProjectData, arrays: _Table, annotations: _Table) -> dict[
         "version": VERSION,
         "clip": asdict(project.clip),
         "model": project.model,
+        "weights": project.weights,
         "num_objects": project.num_objects,
         "resolution": project.resolution,
         "annotations": [_annotation_to_json(each) for each in annotations.things],
@@ -163,6 +166,7 @@ def _parse(content: dict[str, Any], arrays: list[NDArray[Any]]) -> ProjectData:
         resolution=None if content["resolution"] is None else int(content["resolution"]),
         states=states,
         current=int(content["current"]),
+        weights=None if content.get("weights") is None else str(content["weights"]),
     )
     if project.current not in range(len(states)):
         raise ValueError(f"its present is state {project.current} of {len(states)}")

@@ -86,6 +86,7 @@ class LiteATNet(nn.Module):
         """Build with PyTorch's initialisation."""
         super().__init__()
         self.config = config
+        self.digest = ""  # of the weights file that `load_model` took them from
         self.encoder = SharedEncoder(config.widths.neck)
         self.annotation_net = AnnotationNet(config)
         self.transfer_net = TransferNet(config)

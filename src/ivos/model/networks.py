@@ -110,3 +110,8 @@ class Networks(Protocol):
     ) -> Tensor:
         """T-Net: logits (K, 1, H/4, W/4) of the target from N (features, object features) and the previous frame's
         probability (K, 1, H/4, W/4) in [0, 1]."""
+
+
+def weights_digest(networks: Networks) -> str:
+    """The digest of the weights file that `load_model` took the networks from; empty if there is none."""
+    return str(getattr(networks, "digest", ""))

@@ -117,6 +117,7 @@ class PaperATNet(nn.Module):
         """Build both networks with PyTorch's initialisation."""
         super().__init__()
         self.config = config
+        self.digest = ""  # of the weights file that `load_model` took them from
         self.annotation_net = AnnotationNet()
         self.transfer_net = TransferNet(config.local)
 

@@ -116,6 +116,16 @@ def read_config(path: str | Path) -> ModelConfig:
         return config_from_json(_metadata(file, Path(path))["config"])
 
 
+def read_digest(path: str | Path) -> str:
+    """Tells a weights file from others: SHA-256 over its config and its tensors' checksum, without reading the weights.
+
+    The model card may change without changing it. Errors as of `read_card`.
+    """
+    with _opened(Path(path)) as file:
+        metadata = _metadata(file, Path(path))
+    return hashlib.sha256(f"{metadata['config']}\n{metadata['sha256']}".encode()).hexdigest()
+
+
 def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu") -> ATNet:
     """Networks ready to use: a preset with bundled weights, a preset as PyTorch initialises it, or a weights file.
 
@@ -141,10 +151,10 @@ def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu") -
             raise WeightsError(f"This installation has no bundled weights ({bundled} is missing); install ivos again.")
         net = build(PRESETS[name]).eval()
     elif name in PRESETS:
-        net = load_weights(bundled)
+        net = _with_digest(bundled)
     else:
         _check_there(name)
-        net = load_weights(name)
+        net = _with_digest(Path(name))
     fuse_batch_norms(net)
     if place.type == "cpu":
         keep_freed_memory()
@@ -157,6 +167,12 @@ def cpu_has_bf16() -> bool:
     """Whether this CPU multiplies bf16 matrices in hardware (AVX-512 BF16 or AMX)."""
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def _with_digest(path: Path) -> ATNet:
+    net = load_weights(path)
+    net.digest = read_digest(path)
+    return net
 
 
 def device_called(name: str) -> torch.device:

@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from ivos.errors import InputError
+
+MAX_RADIUS, MAX_PADDING = 64, 1024
+"""Beyond these, cells and pixels, a window or a border would be larger than what it is for."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalTransfer:
@@ -27,6 +32,15 @@ class LocalTransfer:
     score: Literal["sum", "mean"] = "sum"
     features: Literal["front", "rear", "none"] = "front"
     normalised_over: Literal["source", "window", "rows"] = "source"
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            InputError: The window is larger than 64 cells, or the stride less than 1.
+        """
+        _check_range("radius", self.radius, 0, MAX_RADIUS)
+        _check_range("stride", self.stride, 1, MAX_RADIUS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +115,24 @@ class ModelConfig:
     strokes_hold: bool = False
     reach: float = 1.0
     reduced_precision: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            InputError: A number is out of its range; the text names it.
+        """
+        if self.pad_multiple not in range(16, MAX_PADDING + 1, 16):
+            raise InputError(f"pad_multiple is {self.pad_multiple}; expected a multiple of 16 up to {MAX_PADDING}.")
+        if not 0 < self.fusion_threshold < 1:
+            raise InputError(f"fusion_threshold is {self.fusion_threshold}; expected a number between 0 and 1.")
+        _check_range("scribble_radius", self.scribble_radius, 0, MAX_RADIUS)
+        _check_range("reach", self.reach, 0, 1)
+
+
+def _check_range(name: str, value: float, lowest: float, highest: float) -> None:
+    if not lowest <= value <= highest:
+        raise InputError(f"{name} is {value}; expected a number from {lowest} to {highest}.")
 
 
 PRESETS = MappingProxyType(

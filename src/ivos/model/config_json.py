@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from ivos.errors import WeightsError
+from ivos.errors import InputError, WeightsError
 from ivos.model.config import ModelConfig
 
 Config = TypeVar("Config")
@@ -21,7 +21,7 @@ def config_from_json(text: str) -> ModelConfig:
     """The config that `config_to_json` wrote; a field that the text lacks has its default.
 
     Raises:
-        WeightsError: The text is not JSON, or has unknown fields or values of the wrong kind.
+        WeightsError: The text is not JSON, or has unknown fields, values of the wrong kind, or out of range.
     """
     try:
         values = json.loads(text)
@@ -42,6 +42,8 @@ def _parse(kind: type[Config], values: object, where: str) -> Config:
     parsed = {name: _value(hints[name], value, f"{where}.{name}") for name, value in values.items()}
     try:
         return kind(**parsed)
+    except InputError as error:
+        raise WeightsError(f"The weights file's {where} cannot be used: {error}") from error
     except TypeError as error:
         needed = ", ".join(field.name for field in fields(kind) if field.name not in values)  # type: ignore[arg-type]
         raise WeightsError(f"The weights file's {where} lacks values; it has none for: {needed}.") from error

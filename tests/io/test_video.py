@@ -62,6 +62,7 @@ def assert_exact(frames, order):
         assert abs(shown(frames, t) - level(t)) <= 2, t
 
 
+VP9 = {"cpu-used": "8", "deadline": "realtime"}
 ORDERS = {
     "forward": range,
     "backward": lambda n: reversed(range(n)),
@@ -80,7 +81,7 @@ ORDERS = {
         ("a.mkv", "libx264", {}),
         ("a.ts", "libx264", {}),
         ("a.avi", "mpeg4", {"bf": "2", "qmin": "1", "qmax": "2"}),
-        ("a.webm", "libvpx-vp9", {"cpu-used": "8", "deadline": "realtime"}),
+        ("a.webm", "libvpx-vp9", VP9),
         ("hidden.webm", "libvpx", {"auto-alt-ref": "1", "lag-in-frames": "16"}),
     ],
 )
@@ -196,6 +197,77 @@ def test_truncated_fragments(tmp_path):
     with pytest.warns(UserWarning, match="damaged or incomplete"):
         frames = read_video(path)
     assert_exact(frames, range(len(frames)))
+
+
+@pytest.mark.parametrize("share", [0.4, 0.7, 0.95])
+@pytest.mark.parametrize(
+    ("codec", "options"), [("libx264", {"bf": "3"}), ("mpeg4", {"qmin": "1", "qmax": "2"}), ("libvpx-vp9", VP9)]
+)
+def test_an_mp4_whose_end_was_never_filled_in_is_a_truncated_one(tmp_path, codec, options, share):
+    path = make_video(tmp_path / "a.mp4", codec=codec, options=options, movflags="faststart")
+    whole = path.read_bytes()
+    there = int(len(whole) * share)
+    path.write_bytes(whole[:there] + bytes(len(whole) - there))
+    with pytest.warns(UserWarning, match="damaged or incomplete") as caught:
+        frames = read_video(path)
+    assert 0 < len(frames) < 40
+    assert f"first {len(frames)} of 40 frames" in str(caught[0].message)
+    assert_exact(frames, reversed(range(len(frames))))
+    assert_exact(frames, range(len(frames)))
+
+
+def test_black_frames_without_loss_are_no_damage(tmp_path):
+    path = tmp_path / "black.mov"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("rawvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 16, 16, "rgb24"
+        for _ in range(5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode(None))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(read_video(path)) == 5
+
+
+@pytest.mark.parametrize("filled", [False, True])
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [("a.mkv", "libx264", {"bf": "3"}), ("a.webm", "libvpx-vp9", VP9), ("hidden.webm", "libvpx", {})],
+)
+def test_truncated_matroska_is_known_by_its_duration(tmp_path, name, codec, options, filled):
+    path = make_video(tmp_path / name, codec=codec, options=options)
+    whole = path.read_bytes()
+    there = int(len(whole) * 0.7)
+    path.write_bytes(whole[:there] + bytes(len(whole) - there if filled else 0))
+    with pytest.warns(UserWarning, match="damaged or incomplete: only its first") as caught:
+        frames = read_video(path)
+    assert 0 < len(frames) < 36
+    assert f"first {len(frames)} frames" in str(caught[0].message)
+
+
+def test_sound_that_is_longer_than_the_video_is_no_damage(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        video, sound = container.add_stream("libx264", rate=25), container.add_stream("aac", rate=44100)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(10):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
+        container.mux(video.encode(None))
+        for _ in range(100):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")
+            frame.sample_rate = 44100
+            container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(read_video(path)) == 10
+
+
+def test_a_last_frame_that_stays_long_is_no_damage(tmp_path):
+    times = [0, 40, 80, 1080, 2080]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(read_video(make_video(tmp_path / "slides.mkv", count=5, times=times))) == 5
 
 
 def test_damage_in_the_middle_is_named(tmp_path):

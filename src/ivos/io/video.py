@@ -172,7 +172,7 @@ class VideoFile:
 
     def _frames_from(self, start: int) -> Iterator[tuple[int, av.VideoFrame]]:
         """(index, frame) from `start` on; frames before it, which may lack their references, are left out."""
-        for count, frame in enumerate(decode(self._container, self._stream)):
+        for count, frame in enumerate(decode(self._container, self._stream, end=self._index.end)):
             index = self._index.position(frame.pts) if self._index.seekable else count
             if index is not None and start <= index < len(self):
                 yield index, frame

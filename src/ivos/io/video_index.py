@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 import av.container
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 _PACKET_IS_FRAME_FORMATS = {"mov", "mp4", "matroska", "webm"}
 """Containers whose packets carry a time stamp and exactly one frame each, but for codecs with hidden frames."""
 _HIDDEN_FRAME_CODECS = {"vp8"}
+_DURATION_IN_HEADER_FORMATS = {"matroska", "webm", "avi"}
+"""Containers whose duration is written down, not guessed from what there is of the file."""
+_FRAMES_OF_TOLERANCE = 4
 
 
 class CutOffError(Exception):
@@ -35,6 +38,7 @@ class VideoIndex:
         seekable: Whether frames can be told apart by their time stamps; if not, `times` merely counts.
         damaged: Whether the file ends or breaks before its last frame.
         declared: The number of frames that the file says it has, 0 where it does not say.
+        end: The decoding time stamp of the first packet that cannot be used, None if all can.
     """
 
     times: NDArray[np.int64]
@@ -42,6 +46,7 @@ class VideoIndex:
     seekable: bool
     damaged: bool
     declared: int
+    end: int | None = None
 
     def position(self, time: int | None) -> int | None:
         """The index of the frame shown at a time stamp, or None if no usable frame has it."""
@@ -64,16 +69,25 @@ def index_video(path: str) -> VideoIndex:
     """
     with av.open(path) as container:
         index = _index_by_packets(container, container.streams.video[0])
-    if index is not None:
-        return index
-    with av.open(path) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        return _index_by_decoding(container, stream)
+    if index is None:
+        with av.open(path) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            index = _index_by_decoding(container, stream)
+    if not index.damaged and _falls_short(path, index):
+        return replace(index, damaged=True)
+    return index
 
 
-def decode(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> Iterator[av.VideoFrame]:
+def decode(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream, *, end: int | None = None
+) -> Iterator[av.VideoFrame]:
     """Decoded frames from the container's present position to its end, in presentation order.
+
+    Args:
+        container: The open file.
+        stream: Its video stream.
+        end: Stop before the packet with this decoding time stamp, as if the file ended there.
 
     Raises:
         CutOffError: After the last frame, if the file ends inside a packet.
@@ -82,6 +96,8 @@ def decode(container: av.container.InputContainer, stream: av.video.stream.Video
     cut_off = None
     try:
         for packet in _packets(container, stream):
+            if end is not None and packet.dts is not None and packet.dts >= end:
+                break
             yield from stream.codec_context.decode(packet)
     except CutOffError as error:
         cut_off = error
@@ -114,10 +130,11 @@ def _index_by_packets(container: av.container.InputContainer, stream: av.video.s
         return None
     times: list[int | None] = []
     keys: list[int] = []
-    count, end, damaged = 0, None, False
+    count, end, damaged, tail = 0, None, False, _Tail(stream)
     try:
         for packet in _packets(container, stream):
             count += 1
+            tail.see(packet)
             end = None if packet.dts is None else packet.dts + 1
             if packet.is_keyframe and packet.pts is not None:
                 keys.append(packet.pts)
@@ -128,13 +145,61 @@ def _index_by_packets(container: av.container.InputContainer, stream: av.video.s
         damaged, end = True, error.time
     except av.error.FFmpegError:
         damaged = True
+    if tail.start is not None:
+        damaged, end = True, tail.start
     known = np.sort(np.asarray([time for time in times if time is not None], dtype=np.int64))
     unsure = len(known) < len(times) or bool(np.any(np.diff(known) <= 0))
     if unsure or not len(known) or not keys or min(keys) > known[0]:
         return None
     shown = known[known < end] if damaged and end is not None else known
     starts = np.unique(np.searchsorted(shown, np.asarray(keys, dtype=np.int64)))
-    return VideoIndex(shown, starts[starts < len(shown)], seekable=True, damaged=damaged, declared=stream.frames)
+    usable = starts[starts < len(shown)]
+    return VideoIndex(shown, usable, seekable=True, damaged=damaged, declared=stream.frames, end=tail.start)
+
+
+class _Tail:
+    """Watches packets for an end of the file that was never filled in, as of a download that was broken off.
+
+    Attributes:
+        start: The decoding time stamp of the first packet from which on there are nothing but zeros; None: no such.
+    """
+
+    def __init__(self, stream: av.video.stream.VideoStream) -> None:
+        self.start: int | None = None
+        self._could_be_cut: int | None = None
+        self._watches = stream.codec_context.codec.lossy  # without loss, the zeros may be a black frame
+
+    def see(self, packet: av.Packet[av.video.stream.VideoStream]) -> None:
+        if not self._watches:
+            return
+        data = bytes(packet)
+        if any(data[:16]):
+            self.start = None
+        elif self.start is None:
+            self.start = packet.dts if self._could_be_cut is None else self._could_be_cut
+        self._could_be_cut = None if data[-1] else packet.dts
+
+
+def _falls_short(path: str, index: VideoIndex) -> bool:
+    """Whether a file ends clearly before the duration that its header gives.
+
+    The sound may be longer than the video: what counts is the last packet of all. The last frame may stay as long as
+    any other.
+    """
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        known = _DURATION_IN_HEADER_FORMATS & set(container.format.name.split(","))
+        if not known or container.duration is None or stream.time_base is None or not index.seekable:
+            return False
+        gap = int(np.diff(index.times).max(initial=0)) * stream.time_base
+        least = container.duration / av.time_base - max(gap, _FRAMES_OF_TOLERANCE / (stream.average_rate or 1))
+        if index.times[-1] * stream.time_base >= least:
+            return False
+        return all(
+            (packet.pts + (packet.duration or 0)) * packet.time_base < least
+            for packet in container.demux()
+            if packet.pts is not None
+        )
 
 
 def _index_by_decoding(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> VideoIndex:

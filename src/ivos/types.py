@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ivos.errors import InputError
+
+Item = TypeVar("Item")
 
 Pixels = NDArray[np.uint8]
 """One frame: (H, W, 3) uint8 RGB."""
@@ -70,8 +72,8 @@ class Scribble:
             )
         object.__setattr__(self, "object_id", int(object_id))
         object.__setattr__(self, "path", _valid_path(path))
-        object.__setattr__(self, "start_time", float(start_time))
-        object.__setattr__(self, "end_time", float(end_time))
+        object.__setattr__(self, "start_time", _number(start_time, "start_time"))
+        object.__setattr__(self, "end_time", _number(end_time, "end_time"))
 
     @property
     def points(self) -> NDArray[np.float64]:
@@ -89,7 +91,7 @@ class Annotation:
         painted: Whether the user also painted on the mask itself.
 
     Raises:
-        InputError: The frame index is negative or there is neither scribble nor paint.
+        InputError: The frame index is negative, the scribbles are none, or there is neither scribble nor paint.
     """
 
     frame: int
@@ -100,7 +102,12 @@ class Annotation:
         """Validate and freeze."""
         if isinstance(frame, bool) or not isinstance(frame, int | np.integer) or frame < 0:
             raise InputError(f"An annotation's frame must be an integer >= 0; got {frame!r}.")
-        frozen = tuple(scribbles)
+        frozen = _items(scribbles, f"The scribbles of frame {frame}", "a list of ivos.Scribble")
+        strange = [each for each in frozen if not isinstance(each, Scribble)]
+        if strange:
+            raise InputError(
+                f"The scribbles of frame {frame} hold {strange[0]!r}; expected ivos.Scribble objects only."
+            )
         if not frozen and not painted:
             raise InputError(f"The annotation of frame {frame} has no scribble; draw at least one stroke.")
         object.__setattr__(self, "frame", int(frame))
@@ -110,10 +117,11 @@ class Annotation:
 
 def _valid_path(path: Iterable[Sequence[float]]) -> tuple[tuple[float, float], ...]:
     points: list[tuple[float, float]] = []
-    for point in path:
-        if len(point) != 2:
+    for point in _items(path, "A scribble's path", "a list of (x, y) points"):
+        pair = _items(point, "A scribble's point", "a pair (x, y)")
+        if len(pair) != 2:
             raise InputError(f"A scribble's point must be a pair (x, y); got {point!r}.")
-        x, y = float(point[0]), float(point[1])
+        x, y = (_number(value, "point") for value in pair)
         if not (math.isfinite(x) and math.isfinite(y)):
             raise InputError(f"A scribble has the point ({x}, {y}); coordinates must be finite numbers.")
         if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
@@ -125,3 +133,17 @@ def _valid_path(path: Iterable[Sequence[float]]) -> tuple[tuple[float, float], .
     if not points:
         raise InputError("A scribble has an empty path; expected at least one (x, y) point.")
     return tuple(points)
+
+
+def _items(values: Iterable[Item], what: str, expected: str) -> tuple[Item, ...]:
+    try:
+        return tuple(values)
+    except TypeError as error:
+        raise InputError(f"{what} must be {expected}; got {values!r}.") from error
+
+
+def _number(value: float, what: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"A scribble's {what} must be made of numbers; got {value!r}.") from error

@@ -511,9 +511,11 @@ def test_strokes_for_what_does_not_exist_are_refused(session, stroke, frame, obj
     assert not session.can_undo
 
 
-def test_an_annotation_without_strokes_is_refused(session):
-    with pytest.raises(InputError, match="stroke"):
-        session.annotate(0, [])
+def test_an_annotation_without_strokes_is_refused(session, stroke):
+    for scribbles in ([], None, stroke(), [{"object_id": 1}]):
+        with pytest.raises(InputError, match=r"stroke|ivos\.Scribble"):
+            session.annotate(0, scribbles)
+    assert not session.pending
 
 
 @pytest.mark.parametrize("within", [range(3, 6), range(2), range(9), range(-1, 4), range(2, 2), range(0, 6, 2)])
@@ -545,7 +547,7 @@ def test_a_clip_without_frames_is_refused(make_networks, make_clip):
         Session(make_networks(), clip)
 
 
-@pytest.mark.parametrize("t", [6, -1])
+@pytest.mark.parametrize("t", [6, -1, None, "1", 1.0])
 def test_looking_at_a_frame_that_does_not_exist_is_refused(session, t):
     for look in (session.mask, session.probability, session.preview):
         with pytest.raises(InputError, match="no frame"):

@@ -295,5 +295,5 @@ class Session:
             )
 
     def _check_frame(self, t: int) -> None:
-        if not 0 <= t < self.num_frames:
+        if not isinstance(t, int | np.integer) or not 0 <= t < self.num_frames:
             raise InputError(f"There is no frame {t}; the clip has frames 0..{self.num_frames - 1}.")

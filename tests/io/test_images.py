@@ -20,6 +20,7 @@ def save(path, value=0, size=(6, 8), **options):
 def test_natural_sort():
     names = ["10.png", "2.png", "a10", "a9", "01.png", "B1", "a9b"]
     assert sorted(names, key=natural_key) == ["01.png", "2.png", "10.png", "a9", "a9b", "a10", "B1"]
+    assert sorted(["1²2.png", "1.png"], key=natural_key) == ["1.png", "1²2.png"]  # a digit, but no decimal number
 
 
 def test_a_folder_is_a_clip_in_natural_order(tmp_path):

@@ -23,7 +23,7 @@ _TURNED_ORIENTATIONS = {5, 6, 7, 8}
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """Sorting key that puts `2` before `10`: runs of digits compare as numbers, the rest without regard to case."""
     parts = re.split(r"(\d+)", name)
-    return [(0, int(part), part) if part.isdigit() else (1, 0, part.casefold()) for part in parts if part]
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part.casefold()) for part in parts if part]
 
 
 def list_images(folder: Path) -> tuple[Path, ...]:

@@ -20,8 +20,8 @@ demo: setup  ## cut the rabbit out of the bundled clip; the pictures land in out
 app: setup  ## the page in your browser
 	$(BIN)/ivos app
 
-test: setup  ## the tests
-	$(BIN)/pytest
+test: setup  ## the tests, a process a core
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
 e2e: setup  ## the page's modules in node, then the app in a real browser (apt-get installs both where they are missing)
 	bash scripts/browser.sh

@@ -1,8 +1,14 @@
 """A long clip needs the feature cache's budget plus the results, whatever its length."""
 
+import gc
 import subprocess
 import sys
+import weakref
 from pathlib import Path
+
+import numpy as np
+
+from ivos.engine.state import Slabs
 
 SCRIPT = """
 import resource, sys
@@ -43,3 +49,17 @@ def growth_mib(cache_mib):
 
 def test_a_thousand_frames_take_the_budget_and_little_more():
     assert growth_mib(64) < 64 + 40  # kept without bound it would be 1,000 MiB; all results together are 1.5 MiB
+
+
+def test_what_is_kept_is_a_copy_that_others_do_not_touch_and_its_block_goes_with_the_last_of_it():
+    slabs, given = Slabs(size=100), np.arange(12, dtype=np.float16).reshape(3, 4)
+    kept = [slabs.kept(given + n) for n in range(9)]  # four arrays of 24 bytes fit into a block
+    large = slabs.kept(np.full((20, 20), 3, np.float16))
+    given[:] = -1
+    for n, each in enumerate(kept):
+        np.testing.assert_array_equal(each, np.arange(12, dtype=np.float16).reshape(3, 4) + n)
+    assert (large == 3).all()
+    blocks = [weakref.ref(each.base) for each in kept]
+    del kept[:4], each
+    gc.collect()
+    assert [block() is None for block in blocks] == [True] * 4 + [False] * 5

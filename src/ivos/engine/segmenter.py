@@ -15,7 +15,7 @@ from ivos.core.fusion import held_to_strokes
 from ivos.core.scribbles import blur_maps, scribble_maps
 from ivos.engine.canvas import Canvas
 from ivos.engine.features import FeatureCache
-from ivos.engine.state import LOGIT_LIMIT, FrameResult, ObjectFeatures, PendingFrame, State
+from ivos.engine.state import LOGIT_LIMIT, FrameResult, ObjectFeatures, PendingFrame, Slabs, State
 from ivos.errors import WeightsError
 from ivos.model.networks import FeaturePyramid, Networks
 from ivos.types import Frames, LabelMask, Scribble
@@ -48,6 +48,7 @@ class ClipSegmenter:
         self.features = FeatureCache(self._encode, cache_bytes)
         self._networks = networks
         self._frames = frames
+        self._slabs = Slabs()
         self.num_objects = num_objects
 
     def annotate(
@@ -218,4 +219,5 @@ class ClipSegmenter:
             raise WeightsError("The networks gave values that are not numbers; the weights are damaged. Load others.")
         limited = logits[:, 0].clamp(-LOGIT_LIMIT, LOGIT_LIMIT)  # (K', h, w)
         confidence = float(frame_confidence(limited.sigmoid()))
-        return FrameResult(limited.cpu().numpy().astype(np.float16), confidence, ids, brushwork)
+        kept = self._slabs.kept(limited.cpu().numpy().astype(np.float16))
+        return FrameResult(kept, confidence, ids, brushwork)

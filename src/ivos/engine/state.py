@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -38,6 +39,29 @@ class FrameResult:
             return self.logits
         absent = np.full(self.logits.shape[1:], -LOGIT_LIMIT, np.float16)
         return np.stack([self.logits[self.objects.index(k)] if k in self.objects else absent for k in objects])
+
+
+class Slabs:
+    """Memory for what a session keeps for good, in blocks of its own.
+
+    Among the short-lived feature maps, small arrays that stay would leave gaps into which no new feature map fits, and
+    the process would grow with every round by several times what the round keeps.
+    """
+
+    def __init__(self, size: int = 8 * 2**20) -> None:
+        """Take blocks of `size` bytes from the operating system, one after another."""
+        self._size, self._used = size, size
+        self._slab = np.empty(0, np.uint8)
+
+    def kept(self, array: NDArray[np.float16]) -> NDArray[np.float16]:
+        """A copy of the array; its block is given back once nothing in it is used any more."""
+        if self._used + array.nbytes > self._size:
+            self._slab = np.frombuffer(mmap.mmap(-1, max(self._size, array.nbytes)), np.uint8)
+            self._used = 0
+        copy = self._slab[self._used : self._used + array.nbytes].view(np.float16).reshape(array.shape)
+        copy[...] = array
+        self._used += array.nbytes
+        return copy
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -88,3 +88,21 @@ def test_a_failed_encoding_leaves_the_cache_usable(make_cache):
     with pytest.raises(OSError, match="no such frame"):
         cache[0]
     assert cache.nbytes == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_is_kept_is_a_copy_of_the_same_type_and_layout(dtype):
+    given = FeaturePyramid(
+        torch.randn(1, 3, 4, 6, dtype=dtype),
+        torch.randn(1, 6, 2, 4, dtype=dtype).to(memory_format=torch.channels_last),
+        torch.randn(2, 5, 3, 3, dtype=dtype)[:1],
+    )
+    wanted = [level.clone() for level in (given.s4, given.s8, given.s16)]
+    kept = FeatureCache(lambda t: given, 10**6)[0]
+    for level, of_given, value in zip(
+        (kept.s4, kept.s8, kept.s16), (given.s4, given.s8, given.s16), wanted, strict=True
+    ):
+        assert level.dtype == dtype
+        assert level.stride() == of_given.stride()
+        of_given.zero_()
+        assert torch.equal(level, value)

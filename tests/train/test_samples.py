@@ -47,10 +47,12 @@ def test_single_frames_have_the_promised_shapes(name, scenery):
 
 def test_lite_sequences_of_a_step_have_equally_many_annotated_frames(scenery):
     samples = Samples(LiteSampling(scenery, (1, 2, 3)), 0, sequences=True)
-    counts, drifts = set(), set()
+    counts, drifts, alone = set(), set(), set()
     for step in range(6):
         batch = [samples[step, place] for place in range(2)]
         counts.add(len(batch[0]["maps"]))
+        alone.add(int(batch[0]["alone"]))
+        assert batch[0]["alone"] == batch[1]["alone"]
         assert len(batch[0]["maps"]) == len(batch[1]["maps"])
         for sample in batch:
             frames = len(batch[0]["images"])
@@ -60,6 +62,7 @@ def test_lite_sequences_of_a_step_have_equally_many_annotated_frames(scenery):
             assert sample["previous"].shape == (CROP, CROP)
     assert len(counts) > 1
     assert drifts == set(DRIFTS)
+    assert alone == {0, 1}
 
 
 def test_paper_sequences_have_one_annotated_frame_and_four_targets(scenery):

@@ -6,6 +6,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
+from ivos.model.allocator import in_own_memory
 from ivos.model.networks import FeaturePyramid
 
 
@@ -33,7 +34,8 @@ class FeatureCache:
         features = self._encode(t)
         self._make_room(features.nbytes)
         if self._kept[t] or self.nbytes + features.nbytes <= self._budget_bytes:
-            self._entries[t] = features
+            levels = (features.s4, features.s8, features.s16)
+            self._entries[t] = features = FeaturePyramid(*(in_own_memory(level) for level in levels))
             self.nbytes += features.nbytes
         return features
 

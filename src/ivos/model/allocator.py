@@ -1,9 +1,13 @@
-"""How the C library's allocator treats the networks' large temporaries on Linux."""
+"""Memory beside the networks' large temporaries: how these are reused, and where what outlives them is put."""
 
 from __future__ import annotations
 
 import ctypes
+import mmap
 import platform
+
+import torch
+from torch import Tensor
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST = 2**30
@@ -20,3 +24,16 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, LARGEST)
         libc.mallopt(M_TRIM_THRESHOLD, LARGEST)
+
+
+def in_own_memory(tensor: Tensor) -> Tensor:
+    """A copy in memory of its own that goes back to the system with the tensor; on a GPU the tensor itself.
+
+    Among short-lived feature maps, tensors that stay would leave gaps into which no new feature map fits, and the
+    process would grow by several times what is kept.
+    """
+    if tensor.device.type != "cpu" or not tensor.nbytes:
+        return tensor
+    dense = tensor if tensor.is_contiguous() else tensor.contiguous(memory_format=torch.channels_last)
+    copy = torch.frombuffer(mmap.mmap(-1, dense.nbytes), dtype=dense.dtype).as_strided(dense.shape, dense.stride())
+    return copy.copy_(dense)

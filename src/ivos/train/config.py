@@ -23,7 +23,7 @@ class Recipe:
         decay_steps: Batches between two decays.
         weight_decay: Decoupled (AdamW).
         encoder_rate: Learning rate, as a share of `learning_rate`, of what was trained before: the encoder in stage 1,
-            A-Net in stage 2.
+            A-Net and the encoder's neck in stage 2.
         frozen_stages: Encoder stages that are not trained, from the image on.
         clip_norm: Gradients are scaled down to this norm; None leaves them as they are.
         ema: Decay of the averaged weights that are saved; 0 saves the last ones.
@@ -103,7 +103,7 @@ T_NET = MappingProxyType(
             balance=0.5,
             overlap=1.0,
             auxiliary=0.5,
-            annotated=(1, 1, 2, 3),
+            annotated=(1, 2, 2, 3),
         ),
     }
 )

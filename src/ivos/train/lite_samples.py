@@ -15,6 +15,7 @@ LEARNED = 3  # targets that the loss sees
 DRIFTS = (0, 0, 3)  # targets before them, which only bring the roll-out's own errors
 GAPS = (1, 1, 1, 2, 3, 5)  # frames between neighbours of a mini-sequence
 LOST, EXACT = 0.25, 0.25  # shares of previous masks that are empty, and that are the truth
+ALONE = 0.25  # share of steps in which T-Net has the newest annotated frame alone
 REACH = 45  # how far annotated frames may lie, in frames
 
 
@@ -38,10 +39,11 @@ class LiteSampling:
 
         Returns:
             Beside the common entries: previous (S, S), the probability x 255 of the previous frame, and
-            starts_annotated: 1 if that is the first annotated one and takes A-Net's answer.
+            starts_annotated: 1 if that is the first annotated one and takes A-Net's answer, lost: 1 if the second round
+            starts without it, and alone: 1 in all samples of a step if T-Net has the newest annotated frame alone.
         """
         annotated, targets = int(of_step.choice(self._annotated)), LEARNED + int(of_step.choice(DRIFTS))
-        gap = float(rng.choice(GAPS))
+        alone, gap = of_step.random() < ALONE, float(rng.choice(GAPS))
         side = 1 if rng.random() < 0.5 else -1
         starts_annotated = rng.random() < 0.5
         first = 0.0 if starts_annotated else -side * float(rng.integers(1, 40))
@@ -57,6 +59,8 @@ class LiteSampling:
             "maps": maps,
             "previous": torch.from_numpy((255 * previous).astype(np.uint8)),
             "starts_annotated": torch.tensor(int(starts_annotated)),
+            "lost": torch.tensor(int(rng.random() < LOST)),
+            "alone": torch.tensor(int(alone)),
             "draw": _draw(rng),
         }
 

@@ -18,6 +18,7 @@ from ivos.train.strokes import correction_maps
 from ivos.types import VOID
 
 EXACT = 0.35  # share of annotated frames whose object features are those of the truth, as after many corrections
+MENDED = 0.7  # share of annotated frames, but the first, whose strokes correct what T-Net makes of them from others
 Annotated = list[tuple[FeaturePyramid, Tensor]]
 
 
@@ -100,26 +101,30 @@ def start_from_annotation_net(net: LiteATNet) -> None:
 
 
 class LiteTransferStage(Stage):
-    """T-Net and A-Net's decoder on two rounds of a mini-sequence; the encoder is frozen.
+    """T-Net, A-Net's decoder and the encoder's neck on two rounds of a mini-sequence; the backbone is frozen.
 
     T-Net rolls out over the targets on its own predictions. The last target then gets strokes on what T-Net made of
     it, A-Net answers them, and T-Net carries that back to the targets before. So A-Net learns to correct T-Net's
-    errors, and T-Net sees the masks that a round really starts from.
+    errors, and T-Net sees the masks that a round really starts from. Where several frames are annotated, most strokes
+    are corrections too: of what T-Net makes of the frame, from afar, without a previous mask.
     """
 
     sequences = True
     net: LiteATNet
 
     def __init__(self, net: LiteATNet, recipe: Recipe) -> None:
-        """Thaw T-Net and A-Net."""
+        """Thaw T-Net, A-Net and the neck."""
         super().__init__(net, recipe)
-        net.transfer_net.requires_grad_()
-        net.annotation_net.requires_grad_()
+        for part in (net.transfer_net, *self._trained_before()):
+            part.requires_grad_()
+
+    def _trained_before(self) -> tuple[nn.Module, ...]:
+        return self.net.annotation_net, self.net.encoder.neck_middle, self.net.encoder.neck_deep
 
     def parameter_groups(self) -> list[Group]:
-        """T-Net at the recipe's rate, A-Net, which is trained already, at a lower one."""
-        rate, nets = self.recipe.learning_rate, (self.net.transfer_net, self.net.annotation_net)
-        fast, slow = (list(part.parameters()) for part in nets)
+        """T-Net at the recipe's rate, A-Net and neck, which are trained already, at a lower one."""
+        rate, fast = self.recipe.learning_rate, list(self.net.transfer_net.parameters())
+        slow = [p for part in self._trained_before() for p in part.parameters()]
         return [{"params": fast, "lr": rate}, {"params": slow, "lr": rate * self.recipe.encoder_rate}]
 
     def train_mode(self) -> None:
@@ -129,7 +134,7 @@ class LiteTransferStage(Stage):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Figures]:
         """The mean loss of T-Net's answers and A-Net's, with their mean J and the errors of the two transfers' maps."""
-        frames = self._encoded(batch["images"])
+        frames = encoded_frames(self.net, batch["images"])
         annotated, first, answer = self._annotated(batch, frames)
         transferred: list[Figures] = []
         loss, first_j = self.answer_loss(answer, batch["masks"][:, 0])
@@ -143,7 +148,8 @@ class LiteTransferStage(Stage):
         losses.append(loss)
         probability = answer.detach().float().sigmoid()
         described = self.net.transfer_net.describe(frames[-1], middle, probability, strokes)
-        annotated = [*annotated, (frames[-1], described)]
+        annotated = [*(() if batch["alone"].any() else annotated), (frames[-1], described)]
+        probability = torch.where(batch["lost"].bool()[:, None, None, None], 0.0, probability)
         for t in range(len(frames) - 2, len(frames) - 1 - LEARNED, -1):
             parts = self.net.transfer_parts(frames[t], annotated, frames[t + 1], probability)
             losses.append(self._transferred_loss(parts, batch["masks"][:, t], transferred))
@@ -155,7 +161,7 @@ class LiteTransferStage(Stage):
     def answers(self, batch: Batch) -> Tensor:
         """What is taken for the first annotated frame, then the targets."""
         self.net.eval()
-        frames = self._encoded(batch["images"])
+        frames = encoded_frames(self.net, batch["images"])
         annotated, first, _ = self._annotated(batch, frames)
         answers = [parts.logits.sigmoid() for _, parts in self._roll_out(batch, frames, annotated, first)]
         full = [F.interpolate(p.float(), batch["masks"].shape[-2:], mode="bilinear") for p in (first, *answers)]
@@ -195,26 +201,45 @@ class LiteTransferStage(Stage):
             yield t, parts
             probability = parts.logits.detach().float().sigmoid()
 
-    @torch.no_grad()
-    def _encoded(self, images: Tensor) -> list[FeaturePyramid]:
-        return encoded_frames(self.net, images)
-
     def _annotated(self, batch: Batch, frames: list[FeaturePyramid]) -> tuple[Annotated, Tensor, Tensor]:
-        """The annotated frames with their object features; of the first one the probability (B, 1, h4, w4) that a pass
-        starts from, and A-Net's logits, with gradients.
+        """The annotated frames with their object features, the one that the pass starts from first; of that one also
+        the probability (B, 1, h4, w4) to start from, and A-Net's logits, with gradients.
+
+        It is annotated last, as in a round that follows others. In a step marked "alone" it is then all that T-Net has.
         """
         draws = generators(batch)
-        annotated, probabilities, answers = [], [], []
-        for n in range(batch["maps"].shape[1]):
+        annotated: Annotated = []
+        probability = logits = torch.empty(0)
+        for n in reversed(range(batch["maps"].shape[1])):
+            maps = unit(batch["maps"][:, n])
+            if annotated:
+                maps = self._mended(batch, frames[n], n, annotated, maps, draws)
             with torch.set_grad_enabled(torch.is_grad_enabled() and n == 0):
-                logits, middle = self.net.annotation_net(frames[n], unit(batch["maps"][:, n]))
+                logits, middle = self.net.annotation_net(frames[n], maps)
             exact = torch.tensor([rng.random() < EXACT for rng in draws], device=logits.device)[:, None, None, None]
             probability = torch.where(exact, cell_share(batch["masks"][:, n]), logits.detach().float().sigmoid())
-            strokes = unit(batch["maps"][:, n, 1:2])
-            annotated.append((frames[n], self.net.transfer_net.describe(frames[n], middle, probability, strokes)))
-            probabilities.append(probability)
-            answers.append(logits)
-        return annotated, probabilities[0], answers[0]
+            described = self.net.transfer_net.describe(frames[n], middle, probability, maps[:, 1:2])
+            annotated.insert(0, (frames[n], described))
+        return annotated[:1] if batch["alone"].any() else annotated, probability, logits
+
+    @torch.no_grad()
+    def _mended(
+        self,
+        batch: Batch,
+        features: FeaturePyramid,
+        n: int,
+        annotated: Annotated,
+        maps: Tensor,
+        draws: list[np.random.Generator],
+    ) -> Tensor:
+        """The maps of annotated frame n, most of them corrections to what the global transfer alone makes of it."""
+        truth = batch["masks"][:, n]
+        nothing = torch.zeros_like(cell_share(truth))
+        guess = self.net.transfer(features, annotated, annotated[0][0], nothing)
+        before = self.full_size(guess, truth).sigmoid()
+        mended = corrected(before, torch.zeros_like(maps), truth, draws)
+        chosen = torch.tensor([rng.random() < MENDED for rng in draws], device=maps.device)
+        return torch.where(chosen[:, None, None, None], mended, maps)
 
 
 def generators(batch: Batch) -> list[np.random.Generator]:

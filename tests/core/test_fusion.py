@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ivos.core.fusion import fuse, held_to_strokes
+from ivos.core.fusion import fuse, held_to_strokes, without_strays
 from ivos.errors import InputError
 
 PROBABILITIES = hnp.arrays(
@@ -89,3 +89,41 @@ def test_nothing_changes_away_from_strokes_or_where_the_answer_is_right():
     sure = torch.full_like(logits, 3.0)
     assert torch.equal(held_to_strokes(sure, positive, negative), sure)
     assert torch.equal(held_to_strokes(-sure, negative, positive), -sure)
+
+
+def cells(*boxes):
+    """A map (1, 1, 20, 40), true in boxes (y, x, height, width)."""
+    plane = torch.zeros(1, 1, 20, 40, dtype=torch.bool)
+    for y, x, height, width in boxes:
+        plane[..., y : y + height, x : x + width] = True
+    return plane
+
+
+@pytest.mark.parametrize(
+    ("seeds", "kept"),
+    [
+        (cells((5, 3, 1, 1)), cells((4, 2, 6, 5), (4, 11, 6, 3))),  # inside the first piece, which leads to the second
+        (cells((5, 18, 1, 1)), cells((4, 2, 6, 5), (4, 11, 6, 3))),  # near the second piece
+        (cells((5, 36, 1, 1)), cells((4, 30, 6, 5))),
+        (cells((5, 3, 1, 1), (5, 31, 1, 1)), cells((4, 2, 6, 5), (4, 11, 6, 3), (4, 30, 6, 5))),
+        (cells((19, 20, 1, 2)), cells((4, 2, 6, 5), (4, 11, 6, 3), (4, 30, 6, 5))),  # leads to none: all stay
+        (cells(), cells((4, 2, 6, 5), (4, 11, 6, 3), (4, 30, 6, 5))),
+    ],
+)
+def test_only_pieces_that_something_leads_to_stay(seeds, kept):
+    logits = torch.where(cells((4, 2, 6, 5), (4, 11, 6, 3), (4, 30, 6, 5)), 2.0, -3.0)
+    left = without_strays(logits, seeds, 4)
+    assert torch.equal(left >= 0, kept)
+    assert torch.equal(left[kept], logits[kept])
+    assert torch.equal(left[logits < 0], logits[logits < 0])
+
+
+@given(seed=st.integers(0, 999))
+def test_strays_of_several_objects_at_once_are_those_of_each_alone(seed):
+    rng = np.random.default_rng(seed)
+    logits = torch.from_numpy(rng.normal(-2, 2, (3, 1, 20, 40)).astype(np.float32))
+    seeds = torch.from_numpy(rng.random((3, 1, 20, 40)) < 0.01)
+    left = without_strays(logits, seeds, 2)
+    assert (left <= logits).all()
+    for k in range(3):
+        assert torch.equal(left[k : k + 1], without_strays(logits[k : k + 1], seeds[k : k + 1], 2))

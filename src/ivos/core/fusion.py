@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -66,3 +68,30 @@ def held_to_strokes(logits: Tensor, positive: Tensor, negative: Tensor, threshol
     )
     raised = torch.where(missing & ~extra, logits.clamp(min=decision + 1), logits)
     return torch.where(extra & ~missing, logits.clamp(max=decision - 1), raised)
+
+
+def without_strays(logits: Tensor, seeds: Tensor, reach: int) -> Tensor:
+    """Logits whose mask has no piece that nothing leads to.
+
+    Pieces of a mask at most `reach` cells apart, along rows, columns or diagonals, lead to each other, and seeds lead
+    to pieces as near. A mask that no seed leads to stays as it is, as an object that jumped or comes back.
+
+    Args:
+        logits: Shape (K, 1, h, w); cells of at least 0 are the mask.
+        seeds: Cells that are known to be the object's, shape (K, 1, h, w), bool.
+        reach: In cells, an even number.
+
+    Returns:
+        Logits, shape (K, 1, h, w): -8 in pieces that are dropped.
+    """
+    masks = logits >= 0
+    near = F.max_pool2d((masks | seeds).float(), reach + 1, stride=1, padding=reach // 2) > 0
+    strays = torch.zeros_like(masks)
+    for stray, *planes in zip(strays, masks, seeds, near, strict=True):
+        mask, seed, wide = (plane[0].cpu().numpy() for plane in planes)
+        labels, count = ndimage.label(wide, np.ones((3, 3)))
+        if count > 1:
+            kept = np.isin(labels, np.unique(labels[seed]))
+            if (kept & mask).any():
+                stray[0] = torch.from_numpy(mask & ~kept)
+    return logits.masked_fill(strays, -8.0)

@@ -84,6 +84,7 @@ def explain(session: Session, frame: int, pixel: tuple[int, int], object_id: int
         annotated = [(features[t], described) for t, described in memory]
         before = model.previous_probability(carried.logits)
         parts = model.transfer_parts(features[frame], annotated, carried.features, before)
+        answer = model.transfer(features[frame], annotated, carried.features, before)
         weights = global_weights(model, [features[t] for t in results], features[frame])
         known = [canvas.cell_logits(result, run.objects).sigmoid() for result in results.values() if result is not None]
         global_map = carried_probability(model, weights, torch.stack(known))
@@ -98,7 +99,7 @@ def explain(session: Session, frame: int, pixel: tuple[int, int], object_id: int
         _full(canvas, global_map[row : row + 1]),
         None if parts.local_map is None else _full(canvas, parts.local_map[row : row + 1]),
         canvas.probability(source.rows((object_id,)))[0],
-        canvas.probability(_stored(parts.logits[row]))[0],
+        canvas.probability(_stored(answer[row]))[0],
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ivos.core.fusion import without_strays
 from ivos.model.config import ModelConfig
 from ivos.model.efficientnet import CHANNELS, EfficientNetLite0
 from ivos.model.lite_blocks import Decoder, conv_bn, conv_bn_relu
@@ -18,6 +19,7 @@ from ivos.model.lite_transfer import TransferNet
 from ivos.model.networks import AnnotationResult, FeaturePyramid, TransferResult
 
 PROMPT4, PROMPT8, PROMPT16 = 24, 32, 64  # channels of the embedded scribble maps and previous mask
+REACH = 6  # stride-4 cells over which a stroke or the previous mask leads to a piece of an object
 
 
 def _objects(features: Tensor, like: Tensor) -> Tensor:
@@ -114,11 +116,17 @@ class LiteATNet(nn.Module):
         positive_map: Tensor,
         negative_map: Tensor,
     ) -> AnnotationResult:
-        """A-Net for K objects; see `Networks.annotate`."""
+        """A-Net for K objects; see `Networks.annotate`. In an object's first round only pieces near strokes count."""
         maps = torch.cat((previous_mask, positive_map, negative_map), dim=1).to(self.dtype)
-        logits, middle = self.annotation_net(features, maps)
-        described = self.transfer_net.describe(features, middle, logits.sigmoid(), maps[:, 1:2])
-        return AnnotationResult(logits.float(), described.float())
+        answer, middle = self.annotation_net(features, maps)
+        logits = answer.float()
+        first_round = (previous_mask == 0.5).flatten(1).all(dim=1)
+        if first_round.any():
+            logits[first_round] = without_strays(
+                logits[first_round], F.max_pool2d(positive_map[first_round].float(), 4) > 0.5, REACH
+            )
+        described = self.transfer_net.describe(features, middle, logits.sigmoid().to(self.dtype), maps[:, 1:2])
+        return AnnotationResult(logits, described.float())
 
     def previous_probability(self, logits: Tensor) -> Tensor:
         """The sigmoid at stride 4."""
@@ -145,8 +153,9 @@ class LiteATNet(nn.Module):
         previous: FeaturePyramid,
         previous_probability: Tensor,
     ) -> Tensor:
-        """T-Net for K objects; see `Networks.transfer`."""
-        return self.transfer_parts(target, annotated, previous, previous_probability).logits
+        """T-Net for K objects; see `Networks.transfer`. Only pieces near the previous mask count, if there is one."""
+        logits = self.transfer_parts(target, annotated, previous, previous_probability).logits
+        return without_strays(logits, previous_probability >= 0.5, REACH)
 
     def transfer_parts(
         self,
@@ -155,7 +164,7 @@ class LiteATNet(nn.Module):
         previous: FeaturePyramid,
         previous_probability: Tensor,
     ) -> TransferResult:
-        """T-Net's logits beside the maps of the two transfers, for training and for looking inside."""
+        """T-Net's logits, strays included, beside the maps of the transfers: for training and for looking inside."""
         memory = [(features, object_features.to(self.dtype)) for features, object_features in annotated]
         parts: TransferResult = self.transfer_net(target, memory, previous, previous_probability.to(self.dtype))
         arrived, carried = (None if m is None else m.float() for m in (parts.local_map, parts.global_map))

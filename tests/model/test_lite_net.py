@@ -10,7 +10,7 @@ from ivos.model.atnet import build
 from ivos.model.config import PRESETS
 from ivos.model.efficientnet import EfficientNetLite0, FrozenDepthwise, SamePadConv, imagenet_state
 from ivos.model.fusing import fuse_batch_norms
-from ivos.model.networks import FeaturePyramid
+from ivos.model.networks import FeaturePyramid, TransferResult
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +164,24 @@ def test_the_package_with_imagenet_weights_fits():
     encoder = EfficientNetLite0()
     encoder.load_state_dict(imagenet_state(torch.load(path, map_location="cpu", weights_only=True)))
     assert encoder.stem[0].weight.std() > 0.1
+
+
+def test_strays_are_left_out_of_an_objects_first_answer_and_of_what_follows_a_mask(net, monkeypatch):
+    left, right, neither = torch.full((3, 1, 24, 40), -2.0).split(1)
+    left[..., 8:16, 2:10], right[..., 8:16, 30:38] = 2.0, 2.0
+    both = torch.maximum(left, right).repeat(2, 1, 1, 1)
+    net = copy.deepcopy(net)
+    monkeypatch.setattr(net.annotation_net, "forward", lambda *_: (both.clone(), torch.zeros(2, 64, 24, 40)))
+    strokes, before = torch.zeros(2, 1, 96, 160), torch.full((2, 1, 96, 160), 0.5)
+    strokes[..., 40:44, 16:30] = 1  # in the left piece
+    before[1, ..., :40, :] = 0.4  # the second object had a mask before
+    with torch.inference_mode():
+        features = net.encode_image(torch.rand(1, 3, 96, 160))
+        answer = net.annotate(torch.rand(1, 3, 96, 160), features, before, strokes, torch.zeros_like(strokes))
+        assert torch.equal(answer.logits[0] >= 0, left[0] >= 0)
+        assert torch.equal(answer.logits[1], both[1])
+        assert answer.object_features[0, 0, :, 7:].max() < 0.2  # channel 0: the mask that is carried
+        monkeypatch.setattr(net, "transfer_parts", lambda *_: TransferResult(both, None, None))
+        for previous, found in ((left, left), (right, right), (torch.maximum(left, right), both), (neither, both)):
+            answer = net.transfer(features, [], features, previous.repeat(2, 1, 1, 1).sigmoid())
+            assert torch.equal(answer >= 0, found.expand(2, -1, -1, -1) >= 0)

@@ -155,6 +155,8 @@ class LiteATNet(nn.Module):
     ) -> Tensor:
         """T-Net for K objects; see `Networks.transfer`. Only pieces near the previous mask count, if there is one."""
         logits = self.transfer_parts(target, annotated, previous, previous_probability).logits
+        if self.config.local.features == "none":
+            return logits  # the ablation: nothing of the previous frame is used
         return without_strays(logits, previous_probability >= 0.5, REACH)
 
     def transfer_parts(

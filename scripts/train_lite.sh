@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The recipe of the bundled lite weights: A-Net in two goes, T-Net together with A-Net's decoder in two, then the weights file in the package.
+# The recipe of the bundled lite weights: A-Net in two goes, T-Net together with A-Net's decoder in three, then the weights file in the package.
 # usage: train_lite.sh DATA STAMPS    (DATA holds DAVIS/ and images/; STAMPS: e.g. Debian's tuxpaint-stamps-default)
 set -euo pipefail
 data=${1:?the folder that holds DAVIS/ and images/} stamps=${2:?a folder of cut-outs with transparency}
@@ -16,5 +16,7 @@ ivos train a-net "${sources[@]}" --out runs/lite-a-net-2 --init runs/lite-a-net/
     --steps 1700 --learning-rate 1e-3
 ivos train t-net "${sources[@]}" --out runs/lite-t-net --init runs/lite-a-net-2/weights.safetensors
 ivos train t-net "${sources[@]}" --out runs/lite-t-net-2 --init runs/lite-t-net/weights.safetensors --learning-rate 1e-3
+ivos train t-net "${sources[@]}" --out runs/lite-t-net-3 --init runs/lite-t-net-2/weights.safetensors \
+    --steps 2200 --learning-rate 1e-3
 mkdir -p src/ivos/weights
-cp runs/lite-t-net-2/weights.safetensors src/ivos/weights/lite.safetensors
+cp runs/lite-t-net-3/weights.safetensors src/ivos/weights/lite.safetensors

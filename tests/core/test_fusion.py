@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ivos.core.fusion import fuse, held_to_strokes, without_strays
+from ivos.core.fusion import fuse, held_to_strokes, without_strays, without_struck
 from ivos.errors import InputError
 
 PROBABILITIES = hnp.arrays(
@@ -127,3 +127,38 @@ def test_strays_of_several_objects_at_once_are_those_of_each_alone(seed):
     assert (left <= logits).all()
     for k in range(3):
         assert torch.equal(left[k : k + 1], without_strays(logits[k : k + 1], seeds[k : k + 1], 2))
+
+
+LARGE, SMALL, THIN = (2, 2, 12, 12), (4, 22, 7, 7), (17, 22, 1, 12)
+
+
+@pytest.mark.parametrize(
+    ("positive", "negative", "gone"),
+    [
+        (cells(), cells((7, 20, 1, 11)), [SMALL]),  # through its middle
+        (cells(), cells((4, 20, 1, 11)), []),  # along its rim
+        (cells((10, 22, 1, 1)), cells((7, 20, 1, 11)), []),  # a positive stroke wants it
+        (cells((5, 5, 1, 1)), cells((7, 20, 1, 11)), [SMALL]),  # a positive stroke wants another
+        (cells(), cells((8, 0, 1, 20)), []),  # the largest stays
+        (cells(), cells((7, 0, 1, 40)), [SMALL]),
+        (cells(), cells((17, 25, 1, 2), (6, 25, 3, 1)), [SMALL, THIN]),
+        (cells(), cells((15, 0, 1, 40)), []),  # through none
+        (cells(), cells(), []),
+    ],
+)
+@pytest.mark.parametrize("seen_by", ["answer", "previous", "both"])
+def test_a_negative_stroke_through_the_middle_strikes_out_its_piece(positive, negative, gone, seen_by):
+    whole = cells(LARGE, SMALL, THIN)
+    answer = cells(LARGE) if seen_by == "previous" else whole
+    previous = cells(LARGE) if seen_by == "answer" else whole
+    logits = torch.where(answer, 2.0, -3.0)
+    left = without_struck(logits, previous, positive, negative)
+    assert torch.equal(left >= 0, answer & ~cells(*gone))
+    assert torch.equal(left[~cells(*gone)], logits[~cells(*gone)])
+
+
+def test_pieces_are_struck_out_of_each_object_alone():
+    masks = torch.cat((cells(LARGE, SMALL), cells(LARGE, SMALL), cells()))
+    strokes = torch.cat((cells((7, 20, 1, 11)), cells(), cells((7, 20, 1, 11))))
+    left = without_struck(torch.where(masks, 1.0, -1.0), masks, torch.zeros_like(masks), strokes)
+    assert torch.equal(left >= 0, torch.cat((cells(LARGE), cells(LARGE, SMALL), cells())))

@@ -166,9 +166,9 @@ def test_the_package_with_imagenet_weights_fits():
     assert encoder.stem[0].weight.std() > 0.1
 
 
-def test_strays_are_left_out_of_an_objects_first_answer_and_of_what_follows_a_mask(net, monkeypatch):
+def test_strays_are_left_out_of_first_answers_and_transfers_and_struck_pieces_of_later_answers(net, monkeypatch):
     left, right, neither = torch.full((3, 1, 24, 40), -2.0).split(1)
-    left[..., 8:16, 2:10], right[..., 8:16, 30:38] = 2.0, 2.0
+    left[..., 8:16, 2:10], right[..., 8:16, 28:38] = 2.0, 2.0
     both = torch.maximum(left, right).repeat(2, 1, 1, 1)
     net = copy.deepcopy(net)
     monkeypatch.setattr(net.annotation_net, "forward", lambda *_: (both.clone(), torch.zeros(2, 64, 24, 40)))
@@ -180,6 +180,9 @@ def test_strays_are_left_out_of_an_objects_first_answer_and_of_what_follows_a_ma
         answer = net.annotate(torch.rand(1, 3, 96, 160), features, before, strokes, torch.zeros_like(strokes))
         assert torch.equal(answer.logits[0] >= 0, left[0] >= 0)
         assert torch.equal(answer.logits[1], both[1])
+        struck = net.annotate(torch.rand(1, 3, 96, 160), features, before, torch.zeros_like(strokes), strokes)
+        assert torch.equal(struck.logits[0], both[0])  # without positive strokes a first answer stays as it is
+        assert torch.equal(struck.logits[1] >= 0, right[0] >= 0)
         assert answer.object_features[0, 0, :, 7:].max() < 0.2  # channel 0: the mask that is carried
         monkeypatch.setattr(net, "transfer_parts", lambda *_: TransferResult(both, None, None))
         for previous, found in ((left, left), (right, right), (torch.maximum(left, right), both), (neither, both)):

@@ -95,3 +95,33 @@ def without_strays(logits: Tensor, seeds: Tensor, reach: int) -> Tensor:
             if (kept & mask).any():
                 stray[0] = torch.from_numpy(mask & ~kept)
     return logits.masked_fill(strays, -8.0)
+
+
+def without_struck(logits: Tensor, previous: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """Logits whose mask has no piece that a negative stroke struck out.
+
+    A piece is connected, along rows, columns or diagonals, in the mask or the one before. It is struck out whole if a
+    negative stroke goes through its middle, at least half as deep inside as any of its cells, and no positive stroke
+    touches it. The largest piece stays.
+
+    Args:
+        logits: Shape (K, 1, h, w); cells of at least 0 are the mask.
+        previous: The mask that the strokes correct, shape (K, 1, h, w), bool.
+        positive: Cells of positive strokes, shape (K, 1, h, w), bool.
+        negative: Cells of negative strokes, shape (K, 1, h, w), bool.
+
+    Returns:
+        Logits, shape (K, 1, h, w): -8 in pieces that are struck out.
+    """
+    struck = torch.zeros_like(previous)
+    for out, *planes in zip(struck, (logits >= 0) | previous, positive, negative, strict=True):
+        mask, adds, takes = (plane[0].cpu().numpy() for plane in planes)
+        labels, count = ndimage.label(mask, np.ones((3, 3)))
+        if count < 2 or not (mask & takes).any():
+            continue
+        pieces, depth = np.arange(1, count + 1), ndimage.distance_transform_cdt(np.pad(mask, 1))[1:-1, 1:-1]
+        deepest, reached = (ndimage.maximum(each, labels, pieces) for each in (depth, depth * takes))
+        gone = (reached > 0) & (2 * reached >= deepest) & (ndimage.maximum(adds, labels, pieces) == 0)
+        gone[np.bincount(labels.ravel())[1:].argmax()] = False
+        out[0] = torch.from_numpy(np.isin(labels, pieces[gone]))
+    return logits.masked_fill(struck, -8.0)

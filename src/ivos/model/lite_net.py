@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ivos.core.fusion import without_strays
+from ivos.core.fusion import without_strays, without_struck
 from ivos.model.config import ModelConfig
 from ivos.model.efficientnet import CHANNELS, EfficientNetLite0
 from ivos.model.lite_blocks import Decoder, conv_bn, conv_bn_relu
@@ -116,15 +116,18 @@ class LiteATNet(nn.Module):
         positive_map: Tensor,
         negative_map: Tensor,
     ) -> AnnotationResult:
-        """A-Net for K objects; see `Networks.annotate`. In an object's first round only pieces near strokes count."""
+        """A-Net for K objects; see `Networks.annotate`.
+
+        In an object's first round only pieces near its strokes count; later a negative stroke strikes out its piece.
+        """
         maps = torch.cat((previous_mask, positive_map, negative_map), dim=1).to(self.dtype)
         answer, middle = self.annotation_net(features, maps)
         logits = answer.float()
-        first_round = (previous_mask == 0.5).flatten(1).all(dim=1)
-        if first_round.any():
-            logits[first_round] = without_strays(
-                logits[first_round], F.max_pool2d(positive_map[first_round].float(), 4) > 0.5, REACH
-            )
+        adds, takes = (F.max_pool2d(strokes.float(), 4) > 0.5 for strokes in (positive_map, negative_map))
+        before = F.avg_pool2d(previous_mask.float(), 4) > 0.5  # empty in an object's first round
+        first_round = (previous_mask == 0.5).flatten(1).all(dim=1)[:, None, None, None]
+        led_to = without_strays(logits, adds, REACH)
+        logits = torch.where(first_round, led_to, without_struck(logits, before, adds, takes))
         described = self.transfer_net.describe(features, middle, logits.sigmoid().to(self.dtype), maps[:, 1:2])
         return AnnotationResult(logits, described.float())
 

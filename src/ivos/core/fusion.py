@@ -13,6 +13,8 @@ from torch.nn import functional as F
 from ivos.errors import InputError
 from ivos.types import MAX_OBJECTS
 
+PIECE = np.ones((3, 3))  # cells of a piece are neighbours along rows, columns or diagonals
+
 
 def fuse(probability: Tensor, threshold: float = 0.8) -> Tensor:
     """The label mask: at every pixel the most probable object that reaches the threshold, else background.
@@ -84,16 +86,15 @@ def without_strays(logits: Tensor, seeds: Tensor, reach: int) -> Tensor:
     Returns:
         Logits, shape (K, 1, h, w): -8 in pieces that are dropped.
     """
-    masks = logits >= 0
-    near = F.max_pool2d((masks | seeds).float(), reach + 1, stride=1, padding=reach // 2) > 0
-    strays = torch.zeros_like(masks)
-    for stray, *planes in zip(strays, masks, seeds, near, strict=True):
-        mask, seed, wide = (plane[0].cpu().numpy() for plane in planes)
-        labels, count = ndimage.label(wide, np.ones((3, 3)))
-        if count > 1:
-            kept = np.isin(labels, np.unique(labels[seed]))
-            if (kept & mask).any():
-                stray[0] = torch.from_numpy(mask & ~kept)
+    strays = torch.zeros_like(seeds)
+    for stray, *planes in zip(strays, logits >= 0, seeds, strict=True):
+        mask, seed = (plane[0].cpu().numpy() for plane in planes)
+        if ndimage.label(mask, PIECE)[1] < 2:
+            continue
+        labels, _ = ndimage.label(ndimage.maximum_filter(mask | seed, reach + 1, mode="constant"), PIECE)
+        kept = np.isin(labels, np.unique(labels[seed]))
+        if (kept & mask).any():
+            stray[0] = torch.from_numpy(mask & ~kept)
     return logits.masked_fill(strays, -8.0)
 
 
@@ -116,7 +117,7 @@ def without_struck(logits: Tensor, previous: Tensor, positive: Tensor, negative:
     struck = torch.zeros_like(previous)
     for out, *planes in zip(struck, (logits >= 0) | previous, positive, negative, strict=True):
         mask, adds, takes = (plane[0].cpu().numpy() for plane in planes)
-        labels, count = ndimage.label(mask, np.ones((3, 3)))
+        labels, count = ndimage.label(mask, PIECE)
         if count < 2 or not (mask & takes).any():
             continue
         pieces, depth = np.arange(1, count + 1), ndimage.distance_transform_cdt(np.pad(mask, 1))[1:-1, 1:-1]

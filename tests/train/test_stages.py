@@ -55,7 +55,7 @@ def test_t_net_learns_one_batch_by_heart(lite, scenery, one_thread):
     batch = batch_of(LiteSampling(scenery, (2,)), 2, sequences=True)
     optimiser = torch.optim.AdamW(stage.parameter_groups())
     history = []
-    for _ in range(10):
+    for _ in range(16):
         stage.train_mode()
         loss, figures = stage(batch)
         optimiser.zero_grad()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ivos.bench.meter import Meter, StudyTimes
+from ivos.bench.meter import Doing, Meter, StudyTimes
 from ivos.bench.study import COLUMNS, StudyVideo, read_rows, run_study, study_file, write_rows
 from ivos.bench.study_report import read_study, study_table, write_study_report
 from ivos.cli import main
@@ -107,6 +107,20 @@ def test_wrong_order_is_refused(model: ATNet, make_davis: Callable[..., Path], t
     for name in ("", "a/b", "..", '"'):
         with pytest.raises(InputError, match="user's name"):
             study_file(tmp_path, "lite", name, datetime(2020, 1, 1))
+
+
+def test_a_round_that_broke_off_costs_its_time_and_does_not_count() -> None:
+    meter = Meter()
+    with pytest.raises(SessionOrderError, match="'ready'"):
+        meter.broken_off(0.0)
+    meter.scribble(0.0)
+    meter.operate(2.0)
+    meter.broken_off(5.0)
+    assert meter.doing is Doing.SCRIBBLE
+    meter.operate(6.0)
+    meter.find(8.0)
+    meter.satisfied(9.0)
+    assert meter.times == StudyTimes(rounds=1, scribble_seconds=3.0, operation_seconds=5.0, finding_seconds=1.0)
 
 
 def test_the_meter_refuses_a_clock_that_runs_backwards() -> None:

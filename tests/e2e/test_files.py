@@ -153,6 +153,22 @@ def test_a_project_that_is_left_while_its_round_runs_shows_nowhere_else(
     assert editor.page.title() == "ivos"
 
 
+def test_the_mask_of_another_project_is_never_shown(editor: Editor, server: Server) -> None:
+    body, rock = BODY[1], ROCK[0]
+    plain = {place: editor.pixel(*place) for place in (body, rock)}
+    editor.draw(*BODY)
+    first = server.project()["id"]
+    editor.press("Control+o")
+    editor.page.wait_for_selector("#demo")
+    editor.open_demo()
+    editor.draw(*ROCK)  # its mask has the same frame and number
+    until(lambda: editor.pixel(*rock) != plain[rock])
+    assert editor.pixel(*body) == plain[body]
+    editor.page.goto(editor.page.url.split("#")[0] + f"#/{first}")
+    until(lambda: editor.pixel(*body) != plain[body])
+    assert editor.pixel(*rock) == plain[rock]
+
+
 def test_projects_are_renamed_and_deleted_in_the_list(editor: Editor, server: Server) -> None:
     editor.draw(*BODY)
     project = server.project()["id"]

@@ -141,6 +141,17 @@ def test_overlays_and_before_after(editor: Editor, server: Server) -> None:
     editor.page.keyboard.up("c")
 
 
+def test_a_reload_goes_on_where_playing_was_paused(editor: Editor) -> None:
+    editor.press("Space")
+    until(lambda: editor.frame() >= 5)
+    editor.press("Space")
+    paused = editor.frame()
+    editor.page.wait_for_timeout(1200)
+    editor.page.reload()
+    editor.ready()
+    assert editor.frame() == paused >= 5
+
+
 def test_two_tabs_show_the_same_and_do_not_overwrite_each_other(editor: Editor, server: Server, open_page: Any) -> None:
     other = open_page(server, editor.page.url)
     other.ready()

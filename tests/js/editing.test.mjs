@@ -122,3 +122,70 @@ test("an export that another tab began can be followed and cancelled", async () 
   await settle();
   assert.equal(requests[1].path, "/a/exports/3/cancel");
 });
+
+/** What a browser keeps for a page. */
+function storage() {
+  const kept = new Map();
+  return { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value), removeItem: (key) => kept.delete(key) };
+}
+
+test("strokes that a dying server did not take are sent when the project is opened again", async () => {
+  globalThis.localStorage = storage();
+  try {
+    const drawn = [0.1, 0.2, 0.3].map((x) => ({ frame: 1, object_id: 1, kind: "add", path: [[x, 0.5]] }));
+    const a = edit("a", 3);
+    for (const stroke of drawn) a.addStroke(stroke);
+    await settle();
+    globalThis.fetch = () => Promise.reject(new TypeError("refused")); // the first request is never answered
+    requests[0].answer(new Response("", { status: 500 }));
+    await settle();
+    a.close();
+    assert.match(reports[1].message, /sent when you open the project again/);
+    const asked = [];
+    globalThis.fetch = async (path, { body }) => {
+      asked.push(JSON.parse(body));
+      const strokes = [drawn[1], ...asked].map((stroke, i) => ({ ...stroke, id: i, round: null }));
+      return json({ project: project("a", 5, { strokes }), masks: [] });
+    };
+    edit("a", 4, { strokes: [{ ...drawn[1], id: 0, round: null }] }); // it had arrived after all
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.deepEqual(asked.map(({ path }) => path), [[[0.3, 0.5]]]);
+    edit("a", 5);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(asked.length, 1);
+  } finally {
+    delete globalThis.localStorage;
+  }
+});
+
+test("a stroke on its way can be deleted: by the number that it then has", async () => {
+  const a = edit("a", 3);
+  a.addStroke({ frame: 0, path: [[0, 0]] });
+  const [{ id }] = store.state.sending;
+  a.deleteStrokes([id]);
+  await settle();
+  requests[0].answer(json({ project: project("a", 4, { strokes: [{ id: 4, frame: 0, path: [[0, 0]], round: null }] }), masks: [] }));
+  await settle();
+  assert.deepEqual([requests[1].path, requests[1].body], ["/a/strokes/delete", { seq: 4, ids: [4] }]);
+});
+
+test("a round is under way from the key on, not from the last stroke's answer on", async () => {
+  const a = edit("a", 3);
+  a.addStroke({ frame: 0, path: [[0, 0]] });
+  a.round.start("both", null, null);
+  assert.ok(store.state.round);
+  await settle();
+  assert.deepEqual(requests.map(({ path }) => path), ["/a/strokes"]);
+  requests[0].answer(json({ project: project("a", 4), masks: [] }));
+  await settle();
+  assert.ok(store.state.round);
+  assert.deepEqual(requests.map(({ path }) => path), ["/a/strokes", "/a/rounds"]);
+});
+
+test("masks of different frames and revisions never stand for each other", () => {
+  const a = edit("a", 3);
+  const revision = 64 * 2 ** 26 + 7; // after an object was removed at event 64
+  a.masks.put({ frame: 0, revision, runs: [1, 16] });
+  assert.deepEqual([...a.masks.get(0, revision)], [1, 16]);
+  assert.equal(a.masks.get(1, 7), undefined);
+});

@@ -90,3 +90,41 @@ test("an earlier drag that arrives does not end the one at work, and stays when 
   assert.equal(painted(), both);
   assert.ok(both > first && paints.length === 2);
 });
+
+/** Enough of a document for messages to the user. */
+function quietly(work) {
+  const node = () => ({ append() {}, remove() {}, setAttribute() {}, addEventListener() {}, children: [] });
+  globalThis.document = /** @type {any} */ ({ getElementById: node, createElement: node, createElementNS: node });
+  try {
+    return work();
+  } finally {
+    delete globalThis.document;
+  }
+}
+
+test("the brush waits for what is on its way to the mask, but for its own drags", () => {
+  const editing = stage.editing();
+  store.set({ tool: "brush" });
+  editing.waiting = 1;
+  quietly(() => pen.down(at(5, 5)));
+  assert.equal(editing.brushwork, null);
+  editing.waiting = 0;
+  pen.down(at(5, 5));
+  pen.up(at(5, 5));
+  assert.equal(paints.length, 1);
+  editing.waiting = 1; // that drag
+  pen.down(at(15, 5));
+  pen.up(at(15, 5));
+  assert.equal(paints.length, 2);
+  editing.waiting = 3; // and a stroke
+  quietly(() => pen.down(at(25, 5)));
+  pen.up(at(25, 5));
+  assert.equal(paints.length, 2);
+});
+
+test("no stroke begins while the server does not answer", () => {
+  store.set({ offline: true });
+  quietly(() => pen.down(at(5, 5)));
+  pen.up(at(15, 5));
+  assert.equal(strokes.length, 0);
+});

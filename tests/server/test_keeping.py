@@ -105,8 +105,8 @@ def test_after_a_restart_many_requests_at_once_are_answered(serve, page):
     page.client.__enter__()
 
 
-def start_round(page, **how):
-    """Start a round in a thread; its lines arrive in a list."""
+def start_round(page, enough=3, **how):
+    """Start a round in a thread and wait until `enough` frames are done; its lines arrive in a list."""
     lines = []
 
     def run():
@@ -118,7 +118,7 @@ def start_round(page, **how):
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         page.open(page.project["id"])
-        if page.project["running"] and page.project["running"]["done"] >= 3:
+        if page.project["running"] and page.project["running"]["done"] >= enough:
             break
         time.sleep(0.01)
     return thread, lines

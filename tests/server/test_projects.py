@@ -104,6 +104,9 @@ def test_a_nearly_full_disk_is_told_before_anything_is_written(client, page, mon
     answer = client.post("/api/projects/upload?name=a.mp4", content=clip_file.read_bytes())
     assert answer.status_code == 507
     assert answer.json()["error"]["code"] == "disk"
+    assert "512 MiB are free, 512 MiB have to stay so, and 1 MiB more are needed" in answer.json()["error"]["message"]
+    page.stroke()
+    assert client.post(f"{page.base}/rounds", json={"seq": page.project["seq"]}).status_code == 507
     assert client.post("/api/projects/demo").status_code == 507
     assert client.post(f"{page.base}/exports", json={"format": "palette"}).status_code == 507
 

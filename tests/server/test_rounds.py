@@ -1,11 +1,15 @@
 """Rounds beside other changes: undo of a broken-off one, a queue of two projects, one state in every answer."""
 
+import os
 import threading
 import time
 
 import numpy as np
 from tests.server.conftest import Page
 from tests.server.test_keeping import start_round
+
+from ivos.errors import OutputError
+from ivos.server.round_files import RoundWriter
 
 
 def space_of(page):
@@ -134,3 +138,61 @@ def test_a_locked_object_stays_where_the_stroke_of_another_is_deleted(page):
     np.testing.assert_array_equal(page.mask(5) == 2, before)
     page.round()
     np.testing.assert_array_equal(page.mask(5) == 2, before)
+
+
+def test_a_round_that_breaks_off_among_its_annotated_frames_leaves_the_rest_waiting(page, monkeypatch):
+    page.stroke(2)
+    page.stroke(5, path=[[0.2, 0.4], [0.4, 0.4]])
+    shown, write, written = page.mask(5), RoundWriter.add_result, []
+
+    def full(self, t, result):
+        if written:
+            raise OutputError("the disk is full")
+        written.append(t)
+        write(self, t, result)
+
+    monkeypatch.setattr(RoundWriter, "add_result", full)
+    assert page.round()[-1]["event"] == "error"
+    monkeypatch.undo()
+    page.post("/rounds/keep")
+    assert (page.project["waiting"], page.project["annotated"]) == ([5], [2, 5])
+    np.testing.assert_array_equal(page.mask(5), shown)
+    assert page.round()[-1]["event"] == "done"
+    assert page.project["waiting"] == []
+    np.testing.assert_array_equal(page.mask(5), shown)
+
+
+def test_a_round_whose_files_do_not_reach_the_disk_does_not_block_the_project(page, monkeypatch):
+    page.stroke(2)
+    sync, journal = os.fsync, space_of(page)
+    with journal as space:
+        own = space._journal._file.fileno()
+
+    def fails(file):
+        if file != own:
+            raise OSError(5, "Input/output error")
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", fails)
+    last = page.round()[-1]
+    assert last["event"] == "error"
+    assert "Input/output error" in last["message"]
+    monkeypatch.undo()
+    page.stroke(2, path=[[0.2, 0.2]])
+    assert page.round()[-1]["event"] == "done"
+
+
+def test_undoing_the_removal_of_an_object_brings_it_back_on_a_waiting_frame_after_a_reload(page):
+    page.post("/objects", name=None)
+    page.stroke(2)
+    page.stroke(2, object_id=2, path=[[0.7, 0.8], [0.9, 0.8]])
+    page.round()
+    page.stroke(2, path=[[0.3, 0.6]])
+    before = page.mask(2)
+    assert set(np.unique(before)) == {0, 1, 2}
+    response = page.client.delete(f"{page.base}/objects/2?seq={page.project['seq']}")
+    page.project = page.ok(response)["project"]
+    page.client.app._app.state.services.sessions.unload_idle(0)
+    assert 2 not in page.mask(2)
+    page.post("/undo")
+    np.testing.assert_array_equal(page.mask(2), before)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.server.conftest import Page, clip_pixels
+from tests.server.test_keeping import start_round
 
 from ivos.bench.study import read_rows
 from ivos.io.masks import write_mask
@@ -76,3 +77,34 @@ def test_a_study_runs_from_the_first_sequence_to_the_last(serve, davis, tmp_path
 def test_outside_the_study_its_routes_are_missing(page):
     for method, path in [("GET", "/api/study"), ("POST", "/api/study/satisfied"), ("GET", f"{page.base}/truth/0")]:
         assert page.client.request(method, path).status_code == 404
+
+
+def test_what_was_measured_stands_in_a_study(serve, davis, networks):
+    with serve(study_root=davis, user="eve") as client:
+        page = Page(client)
+        page.open(study(page)["project_id"])
+
+        def refused(method, place, **body):
+            answer = client.request(method, page.base + place, json={"seq": page.project["seq"], **body})
+            return answer.json()["error"]["message"]
+
+        assert "objects of a study" in refused("POST", "/objects", name=None)
+        assert "objects of a study" in refused("DELETE", f"/objects/2?seq={page.project['seq']}")
+        assert "strokes of the running round" in refused("POST", "/undo")
+        page.stroke(1)
+        page.post("/undo")
+        assert [each["id"] for each in page.project["objects"]] == [1, 2]
+        assert "strokes of the running round" in refused("POST", "/undo")
+        page.stroke(1)
+        networks.seconds = 0.3
+        thread, _ = start_round(page, enough=1)
+        page.ok(client.post(f"{page.base}/rounds/cancel"))
+        thread.join()
+        networks.seconds = 0.0
+        state = study(page)
+        assert (state["phase"], state["slider_locked"], state["round"]) == ("scribble", True, 0)
+        page.open(page.project["id"])
+        assert "whole rounds" in refused("POST", "/rounds/keep")
+        page.round()
+        assert (study(page)["phase"], study(page)["round"]) == ("find", 1)
+        assert "strokes of the running round" in refused("POST", "/undo")

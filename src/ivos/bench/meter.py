@@ -90,6 +90,19 @@ class Meter:
         """The masks are shown; errors as `scribble`."""
         self._enter(Doing.FIND, now)
 
+    def broken_off(self, now: float) -> None:
+        """The masks did not come: the user is at the strokes again. The time counts, the round does not.
+
+        Raises:
+            SessionOrderError: No masks are being computed.
+            InputError: Time runs backwards or is not finite.
+        """
+        if self.doing is not Doing.OPERATE:
+            raise SessionOrderError(f"Nothing can break off in the state '{self.doing.value}', only in 'operate'.")
+        self._enter(Doing.FIND, now)
+        self._enter(Doing.SCRIBBLE, now)
+        self.times = replace(self.times, rounds=self.times.rounds - 1)
+
     def satisfied(self, now: float) -> None:
         """The user has enough; errors as `scribble`."""
         self._enter(Doing.SATISFIED, now)

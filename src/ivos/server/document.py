@@ -159,7 +159,8 @@ class Document:
         if begun is None:
             raise ValueError("a round arrives that was not begun")
         visited = self._visited(begun.id)
-        done = Round(begun.id, begun.frames, begun.direction, float(event["seconds"]), len(visited), partial)
+        sources = tuple(t for t in begun.frames if t in set(visited))
+        done = Round(begun.id, sources, begun.direction, float(event["seconds"]), len(visited), partial)
         self._advance(self.present.after_round(done, visited))
 
 

@@ -80,9 +80,12 @@ class Library:
         Raises:
             Problem: The disk has too little room.
         """
-        free = self.free_bytes()
-        if needed > free:
-            raise disk_full(needed, free)
+        if needed > self.free_bytes():
+            raise self.no_room(needed)
+
+    def no_room(self, needed: int) -> Problem:
+        """The answer to what would leave less than the reserve."""
+        return disk_full(needed, shutil.disk_usage(self.root).free, RESERVE_BYTES)
 
     def upload_place(self) -> Path:
         """A new name for a file on its way in; left-overs of broken uploads are in the same folder."""

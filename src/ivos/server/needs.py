@@ -100,9 +100,7 @@ def needs(workspace: Workspace, trial: Trial, free_bytes: int) -> Needs:
     height, width = manifest.size
     working_height, working_width = workspace.viewer.working
     seconds, feature_bytes = trial.measure(workspace.viewer.working)
-    objects = max(1, len(workspace.document.present.objects))
-    cells = workspace.viewer.canvas.cells
-    round_bytes = manifest.num_frames * objects * cells[0] * cells[1] * 2
+    round_bytes = bytes_of_round(workspace)
     decoded = min(FRAMES_BYTES, manifest.num_frames * height * width * 3)
     memory = min(CACHE_BYTES, manifest.num_frames * feature_bytes) + decoded + round_bytes
     per_round = seconds * manifest.num_frames
@@ -121,6 +119,12 @@ def needs(workspace: Workspace, trial: Trial, free_bytes: int) -> Needs:
         seconds_per_round=per_round,
         warnings=[*manifest.warnings, *_warnings(round_bytes, free_bytes, per_round)],
     )
+
+
+def bytes_of_round(workspace: Workspace) -> int:
+    """What a round over the whole clip takes on the disk."""
+    height, width = workspace.viewer.canvas.cells
+    return workspace.manifest.num_frames * max(1, len(workspace.document.present.objects)) * height * width * 2
 
 
 def _warnings(round_bytes: int, free_bytes: int, per_round: float) -> list[str]:

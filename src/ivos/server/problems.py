@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 
 from ivos.errors import InputError, IvosError, OutputError, SessionOrderError, WeightsError
 
@@ -44,12 +45,14 @@ def busy(what: str = "a round is running; wait for it or cancel it") -> Problem:
     return Problem(409, "busy", f"Not now: {what}.")
 
 
-def disk_full(needed: int, free: int) -> Problem:
-    """507: the disk has too little room."""
+def disk_full(needed: int, free: int, reserve: int) -> Problem:
+    """507: the disk has too little room; `free` bytes are there, `reserve` of which have to stay."""
+    more = f", and {math.ceil(needed / 2**20)} MiB more are needed" if needed else ""
     message = (
-        f"The disk is nearly full: {needed / 2**20:.0f} MiB are needed and {max(0, free) / 2**20:.0f} MiB are free."
+        f"The disk is nearly full: {free / 2**20:.0f} MiB are free, {reserve / 2**20:.0f} MiB have to stay so{more}."
+        " Free some space or choose another folder with --projects."
     )
-    return Problem(507, "disk", message + " Free some space or choose another folder with --projects.")
+    return Problem(507, "disk", message)
 
 
 def from_error(error: IvosError) -> Problem:

@@ -36,13 +36,13 @@ class RoundWriter:
         Raises:
             OutputError: They cannot be written.
         """
-        self._path = project / ROUNDS / f"{number}.bin"
+        self.path = project / ROUNDS / f"{number}.bin"
         try:
-            self._path.parent.mkdir(exist_ok=True)
-            self._arrays: IO[bytes] = self._path.open("wb", buffering=0)
-            self._index: IO[bytes] = self._path.with_suffix(".index").open("wb", buffering=0)
+            self.path.parent.mkdir(exist_ok=True)
+            self._arrays: IO[bytes] = self.path.open("wb", buffering=0)
+            self._index: IO[bytes] = self.path.with_suffix(".index").open("wb", buffering=0)
         except OSError as error:
-            raise output_error(self._path, error) from error
+            raise output_error(self.path, error) from error
         try:
             for t, each in pending.items():
                 entry = {"kind": "features", "t": t, "objects": each.result.objects, "networks": networks}
@@ -65,9 +65,9 @@ class RoundWriter:
 
     def close(self) -> None:
         """Bring both files to the disk and close them."""
-        for file in (self._arrays, self._index):
-            os.fsync(file.fileno())
-            file.close()
+        with self._arrays, self._index:
+            for file in (self._arrays, self._index):
+                os.fsync(file.fileno())
 
     def _add(self, entry: dict[str, Any], array: NDArray[Any], brushwork: bytes | None) -> None:
         try:
@@ -76,7 +76,7 @@ class RoundWriter:
                 entry["brushwork"] = [self._append(brushwork), len(brushwork)]
             self._index.write(json.dumps(entry).encode() + b"\n")
         except OSError as error:
-            raise output_error(self._path, error) from error
+            raise output_error(self.path, error) from error
 
     def _append(self, content: bytes) -> int:
         offset = self._arrays.tell()

@@ -29,6 +29,7 @@ from ivos.server.services import ERRORS, PathFrame, ProjectId, ServicesHere, Wor
 router = APIRouter(prefix="/api/projects/{project_id}", responses=ERRORS)
 LONG_POLL_SECONDS = 25.0
 POLL_SECONDS = 0.05
+FIXED_OBJECTS = "The objects of a study's sequence are given. Draw on one of them."
 PathObject = Annotated[int, Path(ge=1, le=254)]
 
 
@@ -115,8 +116,10 @@ def paint(space: WorkspaceHere, here: ServicesHere, request: PaintRequest) -> Ch
 
 
 @router.post("/objects")
-def add_object(space: WorkspaceHere, request: NewObject) -> ChangeAnswer:
-    """A new object."""
+def add_object(space: WorkspaceHere, here: ServicesHere, request: NewObject) -> ChangeAnswer:
+    """A new object; not in a study, whose sequences say which objects there are."""
+    if here.study is not None:
+        raise Problem(409, "order", FIXED_OBJECTS)
     return change(space, lambda: space.add_object(request.seq, request.name))
 
 
@@ -127,14 +130,18 @@ def change_look(space: WorkspaceHere, object_id: PathObject, request: LookReques
 
 
 @router.delete("/objects/{object_id}")
-def remove_object(space: WorkspaceHere, object_id: PathObject, seq: Seq) -> ChangeAnswer:
-    """An object less."""
+def remove_object(space: WorkspaceHere, here: ServicesHere, object_id: PathObject, seq: Seq) -> ChangeAnswer:
+    """An object less; not in a study."""
+    if here.study is not None:
+        raise Problem(409, "order", FIXED_OBJECTS)
     return change(space, lambda: space.remove_object(object_id, seq))
 
 
 @router.post("/undo")
-def undo(space: WorkspaceHere, request: Change) -> ChangeAnswer:
-    """One step back."""
+def undo(space: WorkspaceHere, here: ServicesHere, request: Change) -> ChangeAnswer:
+    """One step back; in a study only over the strokes of the running round."""
+    if here.study is not None:
+        here.study.check_undo(space)
     return change(space, lambda: space.undo(request.seq))
 
 

@@ -11,6 +11,8 @@ from starlette.concurrency import run_in_threadpool
 
 from ivos.server.answer_schemas import Cancelled, ChangeAnswer
 from ivos.server.answers import project_answer
+from ivos.server.needs import bytes_of_round
+from ivos.server.problems import Problem
 from ivos.server.running import RunningRound
 from ivos.server.schemas import Change, RoundRequest
 from ivos.server.services import ERRORS, Services, ServicesHere, WorkspaceHere, change
@@ -26,6 +28,7 @@ router = APIRouter(prefix="/api/projects/{project_id}/rounds", responses=ERRORS)
 @router.post("", response_class=StreamingResponse, responses=STREAM)
 def begin(space: WorkspaceHere, here: ServicesHere, request: RoundRequest) -> StreamingResponse:
     """Start a round; the answer is a stream of its frames. The round goes on if nobody reads it."""
+    here.library.check_room(bytes_of_round(space))
     if here.study is not None:
         run = here.study.operate(space.id, lambda: space.begin_round(request))
     else:
@@ -49,8 +52,10 @@ def cancel(space: WorkspaceHere) -> Cancelled:
 
 
 @router.post("/keep")
-def keep(space: WorkspaceHere, request: Change) -> ChangeAnswer:
-    """Take the finished frames of a broken-off round."""
+def keep(space: WorkspaceHere, here: ServicesHere, request: Change) -> ChangeAnswer:
+    """Take the finished frames of a broken-off round; not in a study, which measures whole rounds."""
+    if here.study is not None:
+        raise Problem(409, "order", "The study measures whole rounds. Discard this one and run it again.")
     return change(space, lambda: space.keep_round(request.seq))
 
 

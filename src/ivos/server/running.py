@@ -16,6 +16,7 @@ from ivos.engine.rounds import Pass, propagation
 from ivos.engine.segmenter import ClipSegmenter
 from ivos.engine.state import FrameResult, State
 from ivos.errors import IvosError
+from ivos.io.atomic import output_error
 from ivos.server.brain import Brain
 from ivos.server.round_files import RoundWriter
 from ivos.server.runs import to_runs
@@ -102,7 +103,10 @@ class RunningRound:
     def _finish(self, outcome: str) -> None:
         try:
             self._writer.close()
-            self._ended(outcome, self)
+        except OSError as error:
+            outcome, self.message = "error", str(output_error(self._writer.path, error))
+        try:
+            self._ended(outcome, self)  # whatever became of the files, the project must not stay busy
         except (IvosError, OSError) as error:
             outcome, self.message = "error", str(error)
         finally:

@@ -154,19 +154,27 @@ class Step:
         )
 
     def after_round(self, done: Round, visited: Iterable[int]) -> Step:
-        """After a round: what waited is part of the history, the visited frames show its results."""
+        """After a round: the visited frames show its results, and what waited on them is part of the history.
+
+        A round that broke off may not have come to all frames that waited: those still wait.
+        """
         fresh = set(visited)
+        settled = [t for t in self.waiting if t in fresh]
+
+        def taken(each: Stroke | Paint) -> int | None:
+            return done.id if each.round is None and each.frame in settled else each.round
+
         return replace(
             self,
-            strokes=tuple(replace(each, round=done.id) if each.round is None else each for each in self.strokes),
-            paints=tuple(replace(each, round=done.id) if each.round is None else each for each in self.paints),
-            waiting={},
-            anchors={**self.anchors, **dict.fromkeys(self.waiting, done.id)},
+            strokes=tuple(replace(each, round=taken(each)) for each in self.strokes),
+            paints=tuple(replace(each, round=taken(each)) for each in self.paints),
+            waiting={t: why for t, why in self.waiting.items() if t not in fresh},
+            anchors={**self.anchors, **dict.fromkeys(settled, done.id)},
             results=tuple(done.id if t in fresh else old for t, old in enumerate(self.results)),
             before=self.results,
             rounds=(*self.rounds, done),
             label=f"round {len(self.rounds) + 1}",
-            stale=False,
+            stale=len(settled) < len(self.waiting),
         )
 
     def _changed(self, frame: int, event: int, locked: tuple[int, ...]) -> Step:

@@ -131,6 +131,17 @@ class Study:
             self._meter.operate(now)
             return run
 
+    def check_undo(self, workspace: Workspace) -> None:
+        """Only strokes of the running round may be undone: what was measured before stands.
+
+        Raises:
+            Problem: There are none.
+        """
+        with self._lock:
+            self._catch_up()
+            if self._meter.doing is not Doing.SCRIBBLE or not workspace.document.present.waiting:
+                raise Problem(409, "order", "In a study only the strokes of the running round can be undone.")
+
     def satisfied(self, workspace: Workspace) -> None:
         """End the sequence on show, write its rows, show the next.
 
@@ -164,9 +175,13 @@ class Study:
         self.project_id = self._library.create(_folder(clip.frames), name, move=False, title=f"{name} ({self.user})")
 
     def _catch_up(self) -> None:
-        """Notice that a round is over."""
+        """Notice that a round is over; one that broke off leaves the user at the strokes."""
         if self._run is not None and self._run.over.is_set() and self._meter.doing is Doing.OPERATE:
-            self._meter.find(max(self._clock() - (time.perf_counter() - self._run.ended), 0.0))
+            ended = max(self._clock() - (time.perf_counter() - self._run.ended), 0.0)
+            if self._run.outcome == "done":
+                self._meter.find(ended)
+            else:
+                self._meter.broken_off(ended)
             self._run = None
 
 

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from ivos.errors import OutputError
 from ivos.server.library import Library
-from ivos.server.problems import Problem, disk_full, is_disk_full
+from ivos.server.problems import Problem, is_disk_full
 
 CHECK_BYTES = 64 << 20
 
@@ -47,7 +47,7 @@ async def receive(pieces: AsyncIterator[bytes], declared: int | None, library: L
     except OSError as error:
         place.unlink(missing_ok=True)
         if is_disk_full(error) and not isinstance(error, OutputError):
-            raise disk_full(received, library.free_bytes()) from error
+            raise library.no_room(received) from error
         raise
     except BaseException:
         place.unlink(missing_ok=True)

@@ -48,7 +48,7 @@ class Viewer:
         self._folder, self._resolution, self._brain = folder, resolution, brain
         self._segmenter: ClipSegmenter | None = None
         self._rounds: dict[int, RoundFile] = {}
-        self._pending: OrderedDict[tuple[int, int], PendingFrame] = OrderedDict()
+        self._pending: OrderedDict[tuple[int, int, int], PendingFrame] = OrderedDict()  # frame, change, epoch
         self._described: dict[tuple[int, int], ObjectFeatures] = {}
 
     @property
@@ -107,7 +107,7 @@ class Viewer:
     def pending(self, document: Document, step: Step, t: int) -> PendingFrame:
         """A-Net's answer for a waiting frame; computed again from the strokes where it is not in memory."""
         waiting = step.waiting[t]
-        key = (t, waiting.change)
+        key = (t, waiting.change, step.epoch)
         with self._brain.lock:
             if key not in self._pending:
                 self.segmenter.num_objects = document.num_objects

@@ -125,7 +125,7 @@ function show(what) {
 /** Tell the server where the user looks, a moment after it changed, so that reopening continues there. */
 function rememberView() {
   let timer = 0;
-  store.watch(["t", "first", "last", "objectId", "overlay", "opacity", "brush"], (s) => {
+  store.watch(["t", "playing", "first", "last", "objectId", "overlay", "opacity", "brush"], (s) => {
     clearTimeout(timer);
     const looking = editing;
     if (looking && !s.playing) timer = window.setTimeout(() => editing === looking && looking.saveView(viewOf(store.state)), 700);

@@ -2,7 +2,7 @@
 
 import { jsonLines } from "../pure/lines.js";
 
-const GONE = "The server does not answer. It may have been stopped: start it again and open the address it prints. What you did is saved.";
+const GONE = "The server does not answer. It may have been stopped: start it again and open the address it prints. What you did is saved; a stroke on its way is sent when you open the project again.";
 
 export class ApiError extends Error {
   /** @param {string} code @param {string} message @param {number} [status] @param {number} [seq] */

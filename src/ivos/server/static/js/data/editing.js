@@ -6,6 +6,9 @@
  * @typedef {import("./types.js").Change} Change
  * @typedef {import("./types.js").Stroke} Stroke
  * @typedef {import("../state.js").AppStore} AppStore
+ * @typedef {object} How
+ * @property {boolean} [again] safe to repeat on a project that another tab changed
+ * @property {(error: unknown) => void} [refused] called when it failed, before the error is shown
  */
 
 import { encode } from "../pure/rle.js";
@@ -15,6 +18,7 @@ import { Frames } from "./frames.js";
 import { Masks } from "./masks.js";
 import { RoundRunner } from "./round_runner.js";
 import { watchOtherTabs } from "./other_tabs.js";
+import { Unsent } from "./unsent.js";
 
 export class Editing {
   /**
@@ -40,12 +44,16 @@ export class Editing {
     this.last = Promise.resolve();
     this.waiting = 0;
     this.temporary = 0;
+    /** @type {Map<string, number>} ids of strokes as they were shown on their way -> as they are saved */
+    this.sent = new Map();
+    this.unsent = new Unsent(project.id);
     this.closing = new AbortController();
     this.round = new RoundRunner(this);
     this.exports = new Exports(this);
     store.set({ project, sending: [], round: project.running, exporting: null });
     watchOtherTabs(this);
     if (project.running) this.round.attach();
+    if (!store.state.study) this.unsent.resend(this);
     if (project.export?.status === "running") this.exports.follow(project.export);
   }
 
@@ -69,7 +77,7 @@ export class Editing {
    * Run one change after those before it. Errors are shown; a stale `seq` brings the newest state.
    * @template T
    * @param {() => Promise<T>} work
-   * @param {{again?: boolean, quiet?: boolean}} [how] `again`: safe to repeat on a project that another tab changed
+   * @param {How} [how]
    * @returns {Promise<T | undefined>} undefined: it failed
    */
   queue(work, how = {}) {
@@ -84,7 +92,13 @@ export class Editing {
       }
     };
     this.count(1);
-    const result = this.last.then(run).catch(this.report).finally(() => this.count(-1));
+    const result = this.last
+      .then(run)
+      .catch((error) => {
+        how.refused?.(error);
+        this.report(error);
+      })
+      .finally(() => this.count(-1));
     this.last = result;
     return /** @type {Promise<T | undefined>} */ (result);
   }
@@ -100,7 +114,7 @@ export class Editing {
    * @param {string} method
    * @param {string} path below the project
    * @param {Record<string, unknown>} [body]
-   * @param {{again?: boolean}} [how]
+   * @param {How} [how]
    * @returns {Promise<Change | undefined>}
    */
   change(method, path, body = {}, how = {}) {
@@ -120,13 +134,19 @@ export class Editing {
   async addStroke(stroke) {
     const shown = { ...stroke, id: `new${(this.temporary += 1)}`, round: null };
     this.store.set({ sending: [...this.store.state.sending, shown] });
-    await this.change("POST", "/strokes", { ...stroke }, { again: true });
+    this.unsent.note(stroke, "sent");
+    const refused = (/** @type {unknown} */ error) => this.unsent.note(stroke, error instanceof ApiError && error.code === "network" ? "lost" : "saved");
+    const change = await this.change("POST", "/strokes", { ...stroke }, { again: true, refused });
+    if (change) this.unsent.note(stroke, "saved");
+    const newest = change?.project.strokes.at(-1);
+    if (newest) this.sent.set(shown.id, Number(newest.id));
     this.store.set({ sending: this.store.state.sending.filter((s) => s !== shown) });
   }
 
   /** @param {(number | string)[]} ids */
   async deleteStrokes(ids) {
-    const known = ids.filter((id) => typeof id === "number" || !String(id).startsWith("new"));
+    await this.last; // a stroke on its way has no number yet
+    const known = ids.map((id) => this.sent.get(String(id)) ?? id).filter((id) => typeof id === "number");
     if (known.length) await this.change("POST", "/strokes/delete", { ids: known });
     this.store.set({ picked: null });
   }

@@ -8,7 +8,6 @@ import { Budget } from "../pure/playback.js";
 import { call } from "./api.js";
 
 const BUDGET_BYTES = 256e6;
-const PER_KEY = 4294967296; // frame * PER_KEY + revision is one number, exact to 2 million frames
 
 export class Masks {
   /**
@@ -20,7 +19,7 @@ export class Masks {
     this.arrived = arrived;
     /** @type {Budget<Uint32Array>} */
     this.kept = new Budget(BUDGET_BYTES);
-    /** @type {Set<number>} */
+    /** @type {Set<string>} */
     this.asked = new Set();
   }
 
@@ -56,7 +55,7 @@ export class Masks {
   }
 }
 
-/** @param {number} frame @param {number} revision @returns {number} */
+/** @param {number} frame @param {number} revision @returns {string} */
 function key(frame, revision) {
-  return frame * PER_KEY + revision;
+  return `${frame}:${revision}`;
 }

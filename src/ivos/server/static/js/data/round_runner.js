@@ -21,6 +21,7 @@ export class RoundRunner {
     const { editing } = this;
     if (this.live) return;
     this.live = true; // before the strokes in the queue are through: a second R must not start a second round
+    editing.store.set({ round: { done: 0, total: 0 } }); // nor a stroke be drawn that would come between
     await editing.last;
     const body = { seq: editing.project.seq, direction, first, last };
     await this.follow(() => stream("POST", `${editing.path}/rounds`, { body, signal: editing.closing.signal }));

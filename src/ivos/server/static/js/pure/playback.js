@@ -45,16 +45,16 @@ export class Budget {
     this.limit = limit;
     this.leave = leave;
     this.used = 0;
-    /** @type {Map<number, {value: V, cost: number}>} oldest use first */
+    /** @type {Map<number | string, {value: V, cost: number}>} oldest use first */
     this.entries = new Map();
   }
 
-  /** @param {number} key @returns {boolean} */
+  /** @param {number | string} key @returns {boolean} */
   has(key) {
     return this.entries.has(key);
   }
 
-  /** @param {number} key @returns {V | undefined} */
+  /** @param {number | string} key @returns {V | undefined} */
   get(key) {
     const entry = this.entries.get(key);
     if (!entry) return undefined;
@@ -63,7 +63,7 @@ export class Budget {
     return entry.value;
   }
 
-  /** @param {number} key @param {V} value @param {number} cost */
+  /** @param {number | string} key @param {V} value @param {number} cost */
   set(key, value, cost) {
     this.delete(key);
     this.entries.set(key, { value, cost });
@@ -74,7 +74,7 @@ export class Budget {
     }
   }
 
-  /** @param {number} key */
+  /** @param {number | string} key */
   delete(key) {
     const entry = this.entries.get(key);
     if (!entry) return;

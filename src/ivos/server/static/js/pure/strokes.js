@@ -145,3 +145,13 @@ function distanceToSegment(p, a, b) {
 function round5(v) {
   return Math.round(v * 1e5) / 1e5;
 }
+
+/**
+ * Whether two strokes are the same line on the same frame.
+ * @param {{frame: number, path: [number, number][]}} one
+ * @param {{frame: number, path: [number, number][]}} other
+ * @returns {boolean}
+ */
+export function same(one, other) {
+  return one.frame === other.frame && JSON.stringify(one.path) === JSON.stringify(other.path);
+}

@@ -79,7 +79,11 @@ function lookActions({ store, stage }) {
 
 /** @param {Parts} parts */
 function editActions({ store, editing, pen }) {
-  const here = () => store.state.project?.strokes.filter((stroke) => stroke.frame === store.state.t) ?? [];
+  const saved = async () => {
+    await editing()?.last; // strokes on their way count too
+    return store.state.project?.strokes ?? [];
+  };
+  const here = async () => (await saved()).filter((stroke) => stroke.frame === store.state.t);
   const remove = (/** @type {import("../data/types.js").Stroke[]} */ strokes, where = "on this frame") => {
     if (!strokes.length) return toast(`There is no stroke to delete ${where}.`);
     return editing()?.deleteStrokes(strokes.map((stroke) => stroke.id));
@@ -97,10 +101,14 @@ function editActions({ store, editing, pen }) {
       const newest = change?.project.objects.at(-1);
       if (newest) store.set({ objectId: newest.id });
     },
-    "delete.stroke": () => remove(here().filter((stroke) => stroke.id === store.state.picked).concat(here().slice(-1)).slice(0, 1)),
-    "delete.frame": () => remove(here()),
-    "delete.all": () => remove(store.state.project?.strokes ?? [], "in this project"),
-    "delete.object": () => remove(here().filter((stroke) => stroke.object_id === store.state.objectId)),
+    "delete.stroke": async () => {
+      const strokes = await here();
+      const id = editing()?.sent.get(String(store.state.picked)) ?? store.state.picked;
+      return remove(strokes.filter((stroke) => stroke.id === id).concat(strokes.slice(-1)).slice(0, 1));
+    },
+    "delete.frame": async () => remove(await here()),
+    "delete.all": async () => remove(await saved(), "in this project"),
+    "delete.object": async () => remove((await here()).filter((stroke) => stroke.object_id === store.state.objectId)),
     undo: () => (pen.drop() ? undefined : takeStep(store, editing, "undo")),
     redo: () => takeStep(store, editing, "redo"),
   };
@@ -122,6 +130,7 @@ function roundActions({ store, editing, pen }) {
   const run = (/** @type {"both" | "forward" | "backward"} */ direction) => async () => {
     const { first, last, round, project } = store.state;
     if (round) return toast("A round is already running. Esc stops it.");
+    if (pen.drag) return toast("Lift the pen first; then propagate.");
     if (!project?.annotated.length && !store.state.sending.length) return toast("Draw a scribble on an object first; then propagate.");
     store.set({ picked: null });
     await editing()?.round.start(direction, first, last);

@@ -80,9 +80,10 @@ export class Pen {
 
   /** @returns {boolean} false: the reason is shown */
   mayDraw() {
-    const { round, objectId, study, t } = this.store.state;
+    const { round, objectId, study, t, offline } = this.store.state;
     const object = this.stage.project?.objects.find((o) => o.id === objectId);
-    if (round) toast("A round is running. Wait for it, or stop it with Esc, then draw.");
+    if (offline) toast("The server does not answer, so nothing can be saved. Start it again and open the address it prints.");
+    else if (round) toast("A round is running. Wait for it, or stop it with Esc, then draw.");
     else if (!object) toast("Make an object first: press N.");
     else if (object.locked) toast(`${object.name} is locked. Unlock it in the list of objects to draw on it.`);
     else if (study?.phase === "finished") toast("This study is finished. Thank you.");
@@ -159,7 +160,13 @@ export class Pen {
   takeBrush() {
     const editing = this.stage.editing();
     if (!editing) return false;
-    if (editing.brushwork?.t === this.stage.shown) return true;
+    const work = editing.brushwork;
+    const mine = work?.t === this.stage.shown;
+    if (editing.waiting > (mine ? work.held : 0)) { // what is on its way may change the mask under the brush
+      toast("The mask is still being made. Paint when it is there.");
+      return false;
+    }
+    if (mine) return true;
     const labels = this.stage.labels();
     if (!labels) return false;
     editing.brushwork = { t: this.stage.shown, labels, version: 0, held: 0 };

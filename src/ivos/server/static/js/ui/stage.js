@@ -147,7 +147,7 @@ export class Stage {
     const visible = truth ? objects : objects.filter((object) => object.visible);
     const colours = new Map(visible.map((object) => [object.id, colourOf(object)]));
     const mode = s.overlay === "side" || truth ? "tint" : s.overlay;
-    const key = `${name}/${mode}/${s.opacity}/${[...colours].join(";")}`;
+    const key = `${editing.id}/${name}/${mode}/${s.opacity}/${[...colours].join(";")}`;
     return this.layers[panel].update(key, runs, clip, { mode, opacity: s.opacity, colours });
   }
 

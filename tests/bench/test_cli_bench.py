@@ -42,6 +42,10 @@ def test_networks_of_preset_authors_play_with_the_papers_robot(make_davis: Calla
         assert main(["bench", str(make_davis({"one": 1}, year=2016)), *arguments, "--out", str(out)]) == 0
         rules = json.loads((out / "summary.json").read_text())["run"]["rules"]
         assert rules["robot"]["min_nb_nodes"] == shortest
+        davis = ivos.Davis(make_davis({"one": 1}, year=2016), split="val", year=2016)
+        for method in (str(weights), ivos.load_model(weights)):
+            report = ivos.benchmark(method, davis, rounds=1)
+            assert report.summary["run"]["rules"]["robot"]["min_nb_nodes"] == shortest
 
 
 def test_bench_refuses_unknown_sequences_and_methods(

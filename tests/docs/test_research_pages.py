@@ -24,7 +24,13 @@ def test_the_tables_of_ablations_are_those_of_the_stored_results(script):
 
 def test_a_stored_result_becomes_a_table_with_its_facts(script, tmp_path, monkeypatch):
     row = {"row": "I", "title": "no local transfer", "rounds": {"J": [0.25, 0.5]}, "machine": {"cores": 2}}
-    settings = {"steps": 7, "data": ["davis-2016:DAVIS"], "seed": 3, "init": "the bundled weights"}
+    settings = {
+        "steps": 7,
+        "data": ["davis-2016:DAVIS"],
+        "seed": 3,
+        "init": "the bundled weights",
+        "init_digest": "ab12" * 16,
+    }
     content = {"rounds": 2, "dataset": "DAVIS-2016 val", "rows": [row], **settings}
     (tmp_path / "table3.json").write_text(json.dumps(content))
     monkeypatch.setattr(script, "RESULTS", tmp_path)
@@ -35,6 +41,7 @@ def test_a_stored_result_becomes_a_table_with_its_facts(script, tmp_path, monkey
         "7 steps",
         "davis-2016:DAVIS",
         "seed 3",
+        "SHA-256 ab12ab12ab12.",
         "DAVIS-2016 val",
         "cores 2",
         "Not run yet: there is no `table4",

@@ -39,7 +39,7 @@ def ablation_facts(content: Mapping[str, Any]) -> list[str]:
     machines = {", ".join(f"{key} {value}" for key, value in row["machine"].items()): None for row in _run(content)}
     return [
         f"Every variant: {content['steps']} steps of T-Net's training on {', '.join(content['data'])}, seed "
-        f"{content['seed']}, from the A-Net of {content['init']}.",
+        f"{content['seed']}, from the A-Net of {content['init']} with the SHA-256 {content['init_digest'][:12]}.",
         f"Scored by the robot on {content['dataset']}: {content['rounds']} rounds, next frame = worst J.",
         *(f"Machine: {machine}." for machine in machines),
     ]

@@ -11,7 +11,7 @@ from ivos.bench.execution import Execution, Task, execute
 from ivos.bench.report import Report
 from ivos.bench.rules import Rules
 from ivos.bench.sample import Sample, SampleResult
-from ivos.bench.segmenters import GivenSource, NamedSource, Segmenter, SessionSegmenter, Source
+from ivos.bench.segmenters import GivenSource, NamedSource, Segmenter, SessionSegmenter, Source, usual_robot
 from ivos.bench.store import Store
 from ivos.errors import InputError
 from ivos.io.clips import Clip
@@ -57,7 +57,7 @@ def benchmark(
     workers: int = 1,
     out: str | Path | None = None,
 ) -> Report:
-    """The report of a method under the DAVIS interactive protocol.
+    """The report of a method under the DAVIS interactive protocol; networks of preset `authors` meet the paper's robot.
 
     Args:
         method: Networks from `ivos.load_model`, any `Segmenter` (a function will do), or a name: `copy`,
@@ -73,7 +73,7 @@ def benchmark(
         InputError: An argument is out of range, the data set is incomplete, or `out` holds another run.
         OutputError: `out` cannot be written to.
     """
-    rules = Rules(rounds=rounds, seed=seed)
+    rules = Rules(rounds=rounds, seed=seed, robot=usual_robot(method))
     return run(as_source(method), dataset, rules, Execution(workers=workers), out)
 
 

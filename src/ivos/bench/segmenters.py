@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ivos.core.robot import ROBOT_PRESETS, RobotConfig
 from ivos.engine.session import Session
 from ivos.model.networks import Networks
 from ivos.types import Annotation, Frames, Pixels
@@ -138,6 +139,25 @@ class Source(Protocol):
 
     def load(self) -> Segmenter:
         """The segmenter, ready to use."""
+
+
+def usual_robot(method: Networks | Segmenter | str) -> RobotConfig:
+    """The robot that a method is measured with unless told otherwise: for preset `authors` the paper's evaluation's.
+
+    Args:
+        method: Networks, a segmenter, or a name as `NamedSource` takes it.
+
+    Raises:
+        WeightsError: The name is that of a damaged weights file.
+    """
+    if isinstance(method, str):
+        from ivos.model.weights import read_config
+
+        preset = read_config(method).name if Path(method).is_file() else method
+    else:
+        networks = method.model if isinstance(method, SessionSegmenter) else method
+        preset = getattr(getattr(networks, "config", None), "name", "")
+    return ROBOT_PRESETS["authors" if preset == "authors" else "davis"]
 
 
 @dataclass(frozen=True)

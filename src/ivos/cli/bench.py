@@ -118,17 +118,11 @@ def _source(flags: BenchFlags) -> NamedSource:
 
 def _rules(flags: BenchFlags) -> Rules:
     from ivos.bench.rules import Rules
+    from ivos.bench.segmenters import usual_robot
     from ivos.core.robot import ROBOT_PRESETS
 
-    robot = flags.robot or ("authors" if _preset(flags.method) == "authors" else "davis")
-    return Rules(flags.rounds, flags.seconds_per_object, flags.metric, ROBOT_PRESETS[robot], flags.seed)
-
-
-def _preset(method: str) -> str:
-    """The preset of a weights file; of anything else its name."""
-    from ivos.model.weights import read_config
-
-    return read_config(method).name if Path(method).is_file() else method
+    robot = ROBOT_PRESETS[flags.robot] if flags.robot else usual_robot(flags.method)
+    return Rules(flags.rounds, flags.seconds_per_object, flags.metric, robot, flags.seed)
 
 
 def _execution(flags: BenchFlags) -> Execution:

@@ -39,12 +39,14 @@ export class Unsent {
 
   /** Send what an earlier visit could not. @param {import("./editing.js").Editing} editing */
   async resend(editing) {
+    const arrived = (/** @type {Drawn} */ stroke) => editing.project.strokes.some((saved) => same(saved, stroke));
+    for (const { stroke } of this.read()) if (arrived(stroke)) this.note(stroke, "saved");
     for (const { stroke, at, lost } of this.read()) {
       await new Promise((resolve) => setTimeout(resolve, lost ? 0 : Math.max(0, at + PATIENCE_MS - Date.now())));
       await editing.last;
       if (editing.left) return;
       if (!this.read().some((kept) => same(kept.stroke, stroke))) continue; // the other tab was through
-      if (editing.project.strokes.some((saved) => same(saved, stroke))) this.note(stroke, "saved");
+      if (arrived(stroke)) this.note(stroke, "saved");
       else if (!editing.project.running) await editing.addStroke(stroke);
     }
   }

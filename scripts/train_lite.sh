@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# The recipe of the bundled lite weights: A-Net in two goes, T-Net together with A-Net's decoder in three, then the weights file in the package.
+# The recipe of the bundled lite weights: A-Net in two goes, T-Net together with A-Net's decoder in three, then once more A-Net and T-Net,
+# then the weights file in the package.
+# Every run has a seed of its own: with the same one it would see the same samples again.
 # usage: train_lite.sh DATA STAMPS    (DATA holds DAVIS/ and images/; STAMPS: e.g. Debian's tuxpaint-stamps-default)
 set -euo pipefail
 data=${1:?the folder that holds DAVIS/ and images/} stamps=${2:?a folder of cut-outs with transparency}
@@ -13,10 +15,15 @@ done
 sources+=(--data "cut-outs,without=*mirror*+*cartoon*:$stamps")
 ivos train a-net "${sources[@]}" --out runs/lite-a-net
 ivos train a-net "${sources[@]}" --out runs/lite-a-net-2 --init runs/lite-a-net/weights.safetensors \
-    --steps 1700 --learning-rate 1e-3
-ivos train t-net "${sources[@]}" --out runs/lite-t-net --init runs/lite-a-net-2/weights.safetensors
-ivos train t-net "${sources[@]}" --out runs/lite-t-net-2 --init runs/lite-t-net/weights.safetensors --learning-rate 1e-3
+    --steps 1700 --learning-rate 1e-3 --seed 1
+ivos train t-net "${sources[@]}" --out runs/lite-t-net --init runs/lite-a-net-2/weights.safetensors --seed 2
+ivos train t-net "${sources[@]}" --out runs/lite-t-net-2 --init runs/lite-t-net/weights.safetensors \
+    --learning-rate 1e-3 --seed 3
 ivos train t-net "${sources[@]}" --out runs/lite-t-net-3 --init runs/lite-t-net-2/weights.safetensors \
-    --steps 2200 --learning-rate 1e-3
+    --steps 2200 --learning-rate 1e-3 --seed 4
+ivos train a-net "${sources[@]}" --out runs/lite-a-net-3 --init runs/lite-t-net-3/weights.safetensors \
+    --steps 2800 --learning-rate 1e-3 --seed 5
+ivos train t-net "${sources[@]}" --out runs/lite-t-net-4 --init runs/lite-a-net-3/weights.safetensors \
+    --steps 1400 --learning-rate 1e-3 --seed 6
 mkdir -p src/ivos/weights
-cp runs/lite-t-net-3/weights.safetensors src/ivos/weights/lite.safetensors
+cp runs/lite-t-net-4/weights.safetensors src/ivos/weights/lite.safetensors

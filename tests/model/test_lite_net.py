@@ -100,6 +100,7 @@ def test_objects_at_once_are_objects_one_by_one(net):
     with torch.inference_mode():
         image = torch.rand(1, 3, 48, 64)
         maps = torch.rand(3, 3, 48, 64).round()
+        maps[0, 0] = 0.5  # the first object is in its first round
         features, previous = (net.encode_image(image * share) for share in (1.0, 0.9))
         answer = net.annotate(image, features, *maps.split(1, dim=1))
         assert answer.logits.shape == (3, 1, 12, 16)
@@ -188,3 +189,21 @@ def test_strays_are_left_out_of_first_answers_and_transfers_and_struck_pieces_of
         for previous, found in ((left, left), (right, right), (torch.maximum(left, right), both), (neither, both)):
             answer = net.transfer(features, [], features, previous.repeat(2, 1, 1, 1).sigmoid())
             assert torch.equal(answer >= 0, found.expand(2, -1, -1, -1) >= 0)
+
+
+def test_a_corrections_answer_is_the_mean_of_two_passes(net, monkeypatch):
+    middle, given = torch.zeros(2, net.config.widths.refine, 8, 8), []
+
+    def answer(_, maps):
+        given.append(maps[:, :1])
+        return torch.full((2, 1, 8, 8), 2.0 * len(given)), middle
+
+    monkeypatch.setattr(net.annotation_net, "forward", answer)
+    before, none = torch.full((2, 1, 32, 32), 0.5), torch.zeros(2, 1, 32, 32)
+    before[1] = 0.25
+    with torch.inference_mode():
+        image = torch.rand(1, 3, 32, 32)
+        result = net.annotate(image, net.encode_image(image), before, none, none)
+    assert torch.equal(result.logits[0], torch.full((1, 8, 8), 2.0))  # a first round has one pass
+    assert torch.equal(result.logits[1], torch.full((1, 8, 8), 3.0))
+    torch.testing.assert_close(given[1], torch.full_like(before, 2.0).sigmoid())

@@ -48,6 +48,7 @@ class Widths:
     """Channels of the `lite` networks.
 
     Attributes:
+        fine: What the stride-4 features have of stride 2, for edges and parts thinner than a cell.
         neck: R5 after its 1x1.
         carried: The object features.
         refine: The bottom-up path of refine blocks.
@@ -56,6 +57,7 @@ class Widths:
         local_key: Keys of the local transfer.
     """
 
+    fine: int = 16
     neck: int = 128
     carried: int = 64
     refine: int = 64

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 features at strides 4, 8 and 16 (Tan and Le 2019; the `lite` variant: ReLU6, no SE).
+"""EfficientNet-Lite0 features at strides 2, 4, 8 and 16 (Tan and Le 2019; the `lite` variant: ReLU6, no SE).
 
 The last two stages are dilated instead of strided, so that the deepest features stay at stride 16.
 """
@@ -23,6 +23,7 @@ STAGES = (
     (6, 3, 320, 1, 1, 2),
 )
 CHANNELS = (24, 40, 112, 320)  # of s4, s8 and the two levels at stride 16
+S2_CHANNELS = 16
 MEAN, STD = 127 / 255, 128 / 255
 
 
@@ -114,14 +115,14 @@ class EfficientNetLite0(nn.Module):
             inside = channels
         self.stages = nn.ModuleList(stages)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Features s4, s8, s16 (stage 5) and s16 (stage 7) of images (B, 3, H, W) in [0, 1]."""
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Features s2, s4, s8, s16 (stage 5) and s16 (stage 7) of images (B, 3, H, W) in [0, 1]."""
         x = self.stem((image - MEAN) / STD)
         levels = []
         for stage in self.stages:
             x = stage(x)
             levels.append(x)
-        return levels[1], levels[2], levels[4], levels[6]
+        return levels[0], levels[1], levels[2], levels[4], levels[6]
 
 
 def imagenet_state(released: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ivos.core.fusion import without_strays, without_struck
-from ivos.model.config import ModelConfig
-from ivos.model.efficientnet import CHANNELS, EfficientNetLite0
+from ivos.model.config import ModelConfig, Widths
+from ivos.model.efficientnet import CHANNELS, S2_CHANNELS, EfficientNetLite0
 from ivos.model.lite_blocks import Decoder, conv_bn, conv_bn_relu
 from ivos.model.lite_transfer import TransferNet
 from ivos.model.networks import AnnotationResult, FeaturePyramid, TransferResult
@@ -27,19 +27,26 @@ def _objects(features: Tensor, like: Tensor) -> Tensor:
     return features.expand(like.shape[0], -1, -1, -1)
 
 
-class SharedEncoder(nn.Module):
-    """EfficientNet-Lite0 with a neck that makes R5 of its two levels at stride 16."""
+def _first_round(maps: Tensor) -> Tensor:
+    """Which objects have 0.5 everywhere as previous mask, (K, 1, 1, 1)."""
+    return (maps[:, :1] == 0.5).flatten(1).all(dim=1)[:, None, None, None]
 
-    def __init__(self, neck: int) -> None:
+
+class SharedEncoder(nn.Module):
+    """EfficientNet-Lite0; its two levels at stride 16 become R5, those at strides 4 and 2 R2."""
+
+    def __init__(self, widths: Widths) -> None:
         """Build with PyTorch's initialisation."""
         super().__init__()
         self.backbone = EfficientNetLite0()
-        self.neck_middle = conv_bn(CHANNELS[2], neck, 1)
-        self.neck_deep = conv_bn(CHANNELS[3], neck, 1)
+        self.fine = conv_bn_relu(S2_CHANNELS, widths.fine, 3, stride=2)
+        self.neck_middle = conv_bn(CHANNELS[2], widths.neck, 1)
+        self.neck_deep = conv_bn(CHANNELS[3], widths.neck, 1)
 
     def forward(self, image: Tensor) -> FeaturePyramid:
         """Features of images (B, 3, H, W) in [0, 1]."""
-        s4, s8, middle, deep = self.backbone(image)
+        s2, s4, s8, middle, deep = self.backbone(image)
+        s4 = torch.cat((s4, self.fine(s2)), dim=1)
         return FeaturePyramid(s4, s8, F.relu_(self.neck_middle(middle) + self.neck_deep(deep)))
 
 
@@ -55,7 +62,8 @@ class AnnotationNet(nn.Module):
         self.prompt16 = conv_bn_relu(PROMPT8, PROMPT16, 3, stride=2)
         self.key = nn.Conv2d(widths.neck, widths.key, 1)
         self.mix = conv_bn_relu(widths.neck + PROMPT16 + 2, widths.neck, 1)
-        self.decoder = Decoder(widths.neck, CHANNELS[1] + PROMPT8, CHANNELS[0] + PROMPT4, widths.refine, widths.aspp)
+        skip8, skip4 = CHANNELS[1] + PROMPT8, CHANNELS[0] + widths.fine + PROMPT4
+        self.decoder = Decoder(widths.neck, skip8, skip4, widths.refine, widths.aspp)
 
     def forward(self, features: FeaturePyramid, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (K, 3, H, W): previous mask, positive, negative -> logits and mid-layer features at stride 4."""
@@ -89,7 +97,7 @@ class LiteATNet(nn.Module):
         super().__init__()
         self.config = config
         self.digest = ""  # of the weights file that `load_model` took them from
-        self.encoder = SharedEncoder(config.widths.neck)
+        self.encoder = SharedEncoder(config.widths)
         self.annotation_net = AnnotationNet(config)
         self.transfer_net = TransferNet(config)
 
@@ -118,16 +126,29 @@ class LiteATNet(nn.Module):
     ) -> AnnotationResult:
         """A-Net for K objects; see `Networks.annotate`.
 
-        In an object's first round only pieces near its strokes count; later a negative stroke strikes out its piece.
+        In an object's first round only pieces near its strokes count. Later a negative stroke strikes out its piece,
+        and the logits are the mean of two answers, the second one with the first as previous mask.
         """
         maps = torch.cat((previous_mask, positive_map, negative_map), dim=1).to(self.dtype)
+        answer = self._answer(features, maps)
+        later = ~_first_round(maps)
+        if not later.any():
+            return answer
+        seen = F.interpolate(answer.logits.sigmoid(), maps.shape[-2:], mode="bilinear", align_corners=False)
+        again = self._answer(features, torch.cat((seen.to(self.dtype), maps[:, 1:]), dim=1))
+        return AnnotationResult(
+            torch.where(later, (answer.logits + again.logits) / 2, answer.logits),
+            torch.where(later, again.object_features, answer.object_features),
+        )
+
+    def _answer(self, features: FeaturePyramid, maps: Tensor) -> AnnotationResult:
+        """One pass of A-Net over previous mask, positive and negative map (K, 3, H, W), and what strokes mean in it."""
         answer, middle = self.annotation_net(features, maps)
         logits = answer.float()
-        adds, takes = (F.max_pool2d(strokes.float(), 4) > 0.5 for strokes in (positive_map, negative_map))
-        before = F.avg_pool2d(previous_mask.float(), 4) > 0.5  # empty in an object's first round
-        first_round = (previous_mask == 0.5).flatten(1).all(dim=1)[:, None, None, None]
-        led_to = without_strays(logits, adds, REACH)
-        logits = torch.where(first_round, led_to, without_struck(logits, before, adds, takes))
+        adds, takes = (F.max_pool2d(strokes, 4) > 0.5 for strokes in (maps[:, 1:2], maps[:, 2:]))
+        before = F.avg_pool2d(maps[:, :1], 4) > 0.5  # empty in an object's first round
+        led_to, struck_out = without_strays(logits, adds, REACH), without_struck(logits, before, adds, takes)
+        logits = torch.where(_first_round(maps), led_to, struck_out)
         described = self.transfer_net.describe(features, middle, logits.sigmoid().to(self.dtype), maps[:, 1:2])
         return AnnotationResult(logits, described.float())
 

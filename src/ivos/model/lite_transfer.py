@@ -36,11 +36,9 @@ class TransferNet(nn.Module):
         )
         self.object_features = nn.Conv2d(2 * widths.neck, widths.carried - 1, 1)
         self.key = nn.Conv2d(widths.neck, widths.key, 1)
-        self.local_keys = nn.ModuleList(
-            nn.Conv2d(channels, widths.local_key, 1) for channels in (CHANNELS[0], CHANNELS[1], widths.neck)
-        )
+        frame = widths.neck, CHANNELS[1], CHANNELS[0] + widths.fine
+        self.local_keys = nn.ModuleList(nn.Conv2d(channels, widths.local_key, 1) for channels in reversed(frame))
         self.log_scale = nn.Parameter(torch.tensor([math.log(20.0), math.log(15.0)]))  # cosines' scales: global, local
-        frame = widths.neck, CHANNELS[1], CHANNELS[0]
         self._newest: tuple[FeaturePyramid, Tensor] | None = None
         self.decoder = TransferDecoder(frame, brought_channels(config), widths.refine, widths.aspp)
 

@@ -44,7 +44,8 @@ class LiteAnnotationStage(Stage):
 
     def _learning(self) -> tuple[nn.Module, ...]:
         """What is trained at the full rate, statistics of batch norms included."""
-        return self.net.annotation_net, self.net.encoder.neck_middle, self.net.encoder.neck_deep
+        encoder = self.net.encoder
+        return self.net.annotation_net, encoder.fine, encoder.neck_middle, encoder.neck_deep
 
     def parameter_groups(self) -> list[Group]:
         """The encoder at a lower rate, everything else at the recipe's."""
@@ -119,7 +120,8 @@ class LiteTransferStage(Stage):
             part.requires_grad_()
 
     def _trained_before(self) -> tuple[nn.Module, ...]:
-        return self.net.annotation_net, self.net.encoder.neck_middle, self.net.encoder.neck_deep
+        encoder = self.net.encoder
+        return self.net.annotation_net, encoder.fine, encoder.neck_middle, encoder.neck_deep
 
     def parameter_groups(self) -> list[Group]:
         """T-Net at the recipe's rate, A-Net and neck, which are trained already, at a lower one."""

@@ -127,7 +127,8 @@ class LiteATNet(nn.Module):
         """A-Net for K objects; see `Networks.annotate`.
 
         In an object's first round only pieces near its strokes count. Later a negative stroke strikes out its piece,
-        and the logits are the mean of two answers, the second one with the first as previous mask.
+        and the logits are the mean of two answers, the second one with the first as previous mask; the object features
+        are the second one's.
         """
         maps = torch.cat((previous_mask, positive_map, negative_map), dim=1).to(self.dtype)
         answer = self._answer(features, maps)

@@ -27,11 +27,6 @@ def _objects(features: Tensor, like: Tensor) -> Tensor:
     return features.expand(like.shape[0], -1, -1, -1)
 
 
-def _first_round(maps: Tensor) -> Tensor:
-    """Which objects have 0.5 everywhere as previous mask, (K, 1, 1, 1)."""
-    return (maps[:, :1] == 0.5).flatten(1).all(dim=1)[:, None, None, None]
-
-
 class SharedEncoder(nn.Module):
     """EfficientNet-Lite0; its two levels at stride 16 become R5, those at strides 4 and 2 R2."""
 
@@ -131,27 +126,22 @@ class LiteATNet(nn.Module):
         are the second one's.
         """
         maps = torch.cat((previous_mask, positive_map, negative_map), dim=1).to(self.dtype)
-        answer = self._answer(features, maps)
-        later = ~_first_round(maps)
-        if not later.any():
-            return answer
-        seen = F.interpolate(answer.logits.sigmoid(), maps.shape[-2:], mode="bilinear", align_corners=False)
-        again = self._answer(features, torch.cat((seen.to(self.dtype), maps[:, 1:]), dim=1))
-        return AnnotationResult(
-            torch.where(later, (answer.logits + again.logits) / 2, answer.logits),
-            torch.where(later, again.object_features, answer.object_features),
-        )
-
-    def _answer(self, features: FeaturePyramid, maps: Tensor) -> AnnotationResult:
-        """One pass of A-Net over previous mask, positive and negative map (K, 3, H, W), and what strokes mean in it."""
-        answer, middle = self.annotation_net(features, maps)
-        logits = answer.float()
         adds, takes = (F.max_pool2d(strokes, 4) > 0.5 for strokes in (maps[:, 1:2], maps[:, 2:]))
-        before = F.avg_pool2d(maps[:, :1], 4) > 0.5  # empty in an object's first round
-        led_to, struck_out = without_strays(logits, adds, REACH), without_struck(logits, before, adds, takes)
-        logits = torch.where(_first_round(maps), led_to, struck_out)
-        described = self.transfer_net.describe(features, middle, logits.sigmoid().to(self.dtype), maps[:, 1:2])
-        return AnnotationResult(logits, described.float())
+        first_round = (maps[:, :1] == 0.5).flatten(1).all(dim=1)[:, None, None, None]
+        answer, middle = self.annotation_net(features, maps)
+        led_to = without_strays(answer.float(), adds, REACH)
+        struck_out = without_struck(answer.float(), F.avg_pool2d(maps[:, :1], 4) > 0.5, adds, takes)
+        logits = described = torch.where(first_round, led_to, struck_out)
+        if not first_round.all():
+            seen = F.interpolate(logits.sigmoid(), maps.shape[-2:], mode="bilinear", align_corners=False)
+            maps = torch.cat((seen.to(self.dtype), maps[:, 1:]), dim=1)
+            again, middle_again = self.annotation_net(features, maps)
+            struck_out = without_struck(again.float(), F.avg_pool2d(maps[:, :1], 4) > 0.5, adds, takes)
+            described = torch.where(first_round, logits, struck_out)
+            logits = torch.where(first_round, logits, (logits + struck_out) / 2)
+            middle = torch.where(first_round, middle, middle_again)
+        object_features = self.transfer_net.describe(features, middle, described.sigmoid().to(self.dtype), maps[:, 1:2])
+        return AnnotationResult(logits, object_features.float())
 
     def previous_probability(self, logits: Tensor) -> Tensor:
         """The sigmoid at stride 4."""

@@ -164,7 +164,9 @@ def test_the_mask_of_another_project_is_never_shown(editor: Editor, server: Serv
     editor.draw(*ROCK)  # its mask has the same frame and number
     until(lambda: editor.pixel(*rock) != plain[rock])
     assert editor.pixel(*body) == plain[body]
-    editor.page.goto(editor.page.url.split("#")[0] + f"#/{first}")
+    editor.press("Control+o")
+    editor.page.click(f"[data-project={first}] .open")
+    editor.ready()
     until(lambda: editor.pixel(*body) != plain[body])
     assert editor.pixel(*rock) == plain[rock]
 

@@ -84,9 +84,7 @@ async function openProject(id) {
   restoreView(store, project);
   $("start").hidden = true;
   $("editor").hidden = false;
-  stage.fitted = true;
-  stage.shown = -1;
-  stage.resize();
+  stage.begin();
   $("canvas").focus({ preventScroll: true });
   const opened = editing;
   const told = (/** @type {import("./data/types.js").Needs} */ needs) => {

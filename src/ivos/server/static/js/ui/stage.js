@@ -30,7 +30,6 @@ export class Stage {
     this.size = { width: 1, height: 1 };
     this.layers = { result: new OverlayLayer(), truth: new OverlayLayer() };
     this.shown = -1; // the frame on screen: lags behind `t` until its bitmap is there
-    this.decoded = { key: "", labels: new Uint8Array(0) };
     this.fitted = true;
     this.scheduled = false;
     /** @type {{t: number, path: [number, number][], kind: "add" | "remove", objectId: number} | null} the stroke under the pen */
@@ -68,6 +67,15 @@ export class Stage {
     const width = this.project?.clip.width ?? 1;
     const second = this.panels.length > 1 && point.x > width + GAP / 2;
     return [second ? point.x - width - GAP : point.x, point.y];
+  }
+
+  /** Another project: nothing of the one before stays, and what is drawn before its first frame is there does not count. */
+  begin() {
+    this.shown = -1;
+    this.fitted = true;
+    delete this.canvas.dataset.frame;
+    delete this.canvas.dataset.mask;
+    this.resize();
   }
 
   resize() {

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import ivos
+from ivos.core.scribbles import scribble_labels
 from ivos.engine.rounds import companies, plan, propagation
 from ivos.engine.session import Session
 from ivos.errors import InputError
@@ -101,6 +102,36 @@ def test_painted_sessions_are_taken_up_again(session, tmp_path, stroke):
     assert again.rounds == session.rounds
     for t in range(6):
         np.testing.assert_array_equal(again.preview(t), session.preview(t))
+
+
+@pytest.mark.parametrize("resolution", [None, 20])
+def test_pixels_under_strokes_are_what_the_strokes_say_however_close_they_are(
+    make_networks, make_clip, stroke, tmp_path, resolution
+):
+    session = Session(make_networks(), make_clip(), 2, resolution=resolution)
+    session.annotate(1, [stroke(1, 0.3), stroke(2, 0.8)])
+    list(session.propagate())
+    rows = ((1, 5), (0, 8), (2, 11), (0, 14), (1, 30), (2, 32))  # closer than the cells of the logits
+    strokes = [Scribble(k, [(0.2, y / 37), (0.8, (y + 2) / 37)]) for k, y in rows]
+    drawn = scribble_labels(strokes, (37, 50))
+    under = drawn != VOID
+
+    def check(mask):
+        np.testing.assert_array_equal(mask[under], drawn[under])
+
+    plain = Session(make_networks(strokes_hold=False), make_clip(), 2, resolution=resolution).annotate(3, strokes)
+    assert (plain[under] != drawn[under]).any()
+    check(session.annotate(3, strokes))
+    assert not session.pending[0].painted
+    check(dict(session.propagate())[3])
+    probability = session.probability(3)[0]
+    assert set(np.unique(probability[under & (session.mask(3) != 1)] >= 0.75)) <= {False}
+    session.annotate(5, [stroke(1, 0.6)])
+    list(session.propagate())
+    check(session.mask(3))
+    check(session.annotate(3, [stroke(2, 0.5, 0.62)]))  # in a later round on the same frame
+    session.save(tmp_path / "a.ivos")
+    check(ivos.open_session(tmp_path / "a.ivos", session.model, session.frames).preview(3))
 
 
 def test_an_object_that_nobody_drew_is_nowhere(make_networks, make_clip, stroke):

@@ -134,7 +134,11 @@ def test_corrections_are_blurred_and_kept_inside_the_object_if_the_preset_says_s
 
 def test_previous_masks_of_labels_are_the_label_mask_of_all_objects(make_networks, make_clip, stroke):
     networks = make_networks(
-        previous_mask="labels", negatives_inside_previous_only=True, fusion_threshold=0.8, scribble_radius=9
+        previous_mask="labels",
+        negatives_inside_previous_only=True,
+        fusion_threshold=0.8,
+        scribble_radius=9,
+        strokes_hold=False,
     )
     session = Session(networks, make_clip(size=(32, 48)), 2)
     session.annotate(1, [stroke(1, 0.3), stroke(2, 0.7)])

@@ -150,7 +150,7 @@ class _Bench:
         return answers
 
     def label(self, answer: PendingFrame) -> LabelMask:
-        return self.canvas.label_mask(answer.result.logits)
+        return self.canvas.shown(answer.result)
 
     def steps(self, t: int, middle: int, remembered: list[PendingFrame]) -> Iterator[tuple[str, float]]:
         """The measures of one step of T-Net from frame t - 1 to frame t."""

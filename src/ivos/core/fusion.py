@@ -51,7 +51,8 @@ def held_to_strokes(logits: Tensor, positive: Tensor, negative: Tensor, threshol
 
     Only cells round a stroke's pixels that would come out wrong are changed, to a probability as far beyond the
     threshold as one logit. A cell that wrong pixels of both signs depend on stays as it is; and a cell that is changed
-    for one sign may carry along pixels under a stroke of the other sign less than 8 pixels away.
+    for one sign may carry along pixels under a stroke of the other sign less than 8 pixels away. What is still wrong
+    then is held pixel by pixel in the frame's mask (`FrameResult.held`); the logits are what T-Net carries on.
 
     Args:
         logits: Shape (K, 1, h, w), with cells of 4 x 4 pixels that are resized without aligned corners.

@@ -13,13 +13,12 @@ from skimage.draw import line
 
 from ivos.core.geometry import path_to_pixels
 from ivos.errors import InputError
-from ivos.types import Scribble
+from ivos.types import VOID, LabelMask, Scribble
 
 PIXELS_PER_POINT = (100, 3000)
 """The paper generates one point per this many object pixels, drawn anew for every mask."""
 STROKES_PER_REGION = 3
 STROKE_KNOTS = (2, 5)
-EMPTY = -1
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -46,20 +45,30 @@ def scribble_maps(
     Raises:
         InputError: A stroke belongs to an object that does not exist, or the radius is negative.
     """
-    canvas = np.full(size, EMPTY, dtype=np.int16)
-    pen = _pen(radius)
-    for scribble in scribbles:
+    strokes = tuple(scribbles)
+    for scribble in strokes:
         if scribble.object_id > num_objects:
             raise InputError(
                 f"A scribble has object_id {scribble.object_id}; there are {num_objects} objects "
                 f"(1..{num_objects}, or 0 for background)."
             )
-        pixels = _trace(path_to_pixels(scribble.points, *size))
-        canvas[_widen(pixels, pen, size)] = scribble.object_id
-    ids = np.arange(1, num_objects + 1, dtype=np.int16)[:, None, None]
-    positive = canvas == ids
-    negative = (canvas != EMPTY) & ~positive
+    drawn = scribble_labels(strokes, size, radius=radius)
+    positive = drawn == np.arange(1, num_objects + 1, dtype=np.uint8)[:, None, None]
+    negative = (drawn != VOID) & ~positive
     return positive.astype(np.float32), negative.astype(np.float32)
+
+
+def scribble_labels(scribbles: Iterable[Scribble], size: tuple[int, int], *, radius: int = 2) -> LabelMask:
+    """The strokes of a frame as one map (H, W) of labels, drawn as by `scribble_maps`: 0 for background, 255 elsewhere.
+
+    Raises:
+        InputError: The radius is negative.
+    """
+    labels = np.full(size, VOID, np.uint8)
+    pen = _pen(radius)
+    for scribble in scribbles:
+        labels[_widen(_trace(path_to_pixels(scribble.points, *size)), pen, size)] = scribble.object_id
+    return labels
 
 
 def blur_maps(maps: Map, *, radius: int = 2, sigma: float = 6.0) -> Map:

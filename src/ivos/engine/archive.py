@@ -60,7 +60,8 @@ def _pack_state(state: State) -> StateData:
 
 def _pack_result(name: str, result: FrameResult) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {name: result.logits, f"{name}/objects": np.array(result.objects, np.uint8)}
-    return arrays if result.brushwork is None else {**arrays, f"{name}/brushwork": result.brushwork}
+    layers = {f"{name}/brushwork": result.brushwork, f"{name}/held": result.held}
+    return arrays | {layer: labels for layer, labels in layers.items() if labels is not None}
 
 
 def _confidences(results: Any) -> NDArray[np.float64]:
@@ -86,7 +87,7 @@ def _unpack_state(data: StateData, shape: tuple[int, int, int, int]) -> State:
     def result(name: str, sure: float) -> FrameResult:
         ids = objects(name)
         logits = _checked(arrays, name, np.dtype(np.float16), (len(ids), *cells))
-        return FrameResult(logits, float(sure), ids, arrays.get(f"{name}/brushwork"))
+        return FrameResult(logits, float(sure), ids, arrays.get(f"{name}/brushwork"), arrays.get(f"{name}/held"))
 
     def rows(name: str, ids: tuple[int, ...]) -> NDArray[np.float32]:
         return _checked(arrays, name, np.dtype(np.float32), (len(ids), *arrays[name].shape[1:]))

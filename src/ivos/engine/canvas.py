@@ -71,8 +71,8 @@ class Canvas:
 
     def brush_maps(self, brushwork: LabelMask, ids: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Where brushwork (*size) says that each object is and is not, each (K', 1, *padded), shares in [0, 1]."""
-        own = np.array(ids, np.int16)[:, None, None]
-        maps = np.stack([brushwork == own, (brushwork != own) & (brushwork != VOID)]).astype(np.float32)
+        own = object_rows(brushwork, ids)
+        maps = np.stack([own, ~own & (brushwork != VOID)]).astype(np.float32)
         on_device = torch.from_numpy(maps).to(self._device)  # (2, K', H, W)
         if self.working != self.size:
             on_device = F.interpolate(on_device, self.working, mode="bilinear", align_corners=False, antialias=True)
@@ -118,7 +118,7 @@ class Canvas:
         return fuse(self._full_probability(logits), self._config.fusion_threshold).cpu().numpy()
 
     def shown(self, result: FrameResult | None, without: Collection[int] = ()) -> LabelMask:
-        """The label mask of a result at full size, shape `size`, its brushwork exact to the pixel.
+        """The label mask of a result at full size, shape `size`, brushwork and held strokes exact to the pixel.
 
         Args:
             result: Of some frame; None: no round has arrived there, the mask is empty.
@@ -128,10 +128,10 @@ class Canvas:
             return np.zeros(self.size, np.uint8)
         ids = [k for k in result.objects if k not in without]
         mask = _named(self.label_mask(result.rows(ids)), ids) if ids else np.zeros(self.size, np.uint8)
-        if result.brushwork is None:
+        certain = result.certain
+        if certain is None:
             return mask
-        painted = np.isin(result.brushwork, [VOID, *without], invert=True)
-        return np.where(painted, result.brushwork, mask)
+        return np.where(np.isin(certain, [VOID, *without], invert=True), certain, mask)
 
     def cell_mask(self, result: FrameResult | None, without: Collection[int] = ()) -> LabelMask:
         """The label mask of a result at stride 4 of the padded frame, shape `cells`; arguments as of `shown`."""
@@ -152,6 +152,12 @@ class Canvas:
         if self.working != self.size:
             full = upsample_logits(full, self.size, align_corners=False)  # as the image was shrunk
         return full[:, 0].sigmoid()
+
+
+def object_rows(labels: LabelMask, ids: Sequence[int]) -> NDArray[np.bool_]:
+    """Where a label mask (H, W) shows each of some objects, shape (K', H, W)."""
+    rows: NDArray[np.bool_] = labels == np.array(ids, np.int16)[:, None, None]
+    return rows
 
 
 def _named(rows: LabelMask, ids: Sequence[int]) -> LabelMask:

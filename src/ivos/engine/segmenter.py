@@ -12,13 +12,13 @@ from torch import Tensor
 
 from ivos.core.confidence import frame_confidence
 from ivos.core.fusion import held_to_strokes
-from ivos.core.scribbles import blur_maps, scribble_maps
-from ivos.engine.canvas import Canvas
+from ivos.core.scribbles import blur_maps, scribble_labels, scribble_maps
+from ivos.engine.canvas import Canvas, object_rows
 from ivos.engine.features import FeatureCache
 from ivos.engine.state import LOGIT_LIMIT, FrameResult, ObjectFeatures, PendingFrame, Slabs, State
 from ivos.errors import WeightsError
 from ivos.model.networks import FeaturePyramid, Networks
-from ivos.types import Frames, LabelMask, Scribble
+from ivos.types import VOID, Frames, LabelMask, Scribble
 
 Maps = tuple[Tensor, Tensor]
 
@@ -84,8 +84,11 @@ class ClipSegmenter:
             maps = self._maps((*earlier, *scribbles), previous, ids, before)
             if scribbles:
                 result, features = self._answer(frame, ids, before, maps)
+                if self._networks.config.strokes_hold:
+                    result = replace(result, held=self._held(result, (*earlier, *scribbles)))
             else:
                 result = self._result(self._rows(previous, ids), ids)
+                result = replace(result, held=previous.held if previous else None)
             if brushwork is not None:
                 features = self._described(frame, result, brushwork, maps)
                 result = replace(result, brushwork=brushwork)
@@ -146,7 +149,7 @@ class ClipSegmenter:
                 every = self._rows(old, together)
                 every[[together.index(k) for k in ids]] = logits
                 logits = every
-            return self._result(logits, together, old.brushwork)
+            return replace(self._result(logits, together), brushwork=old.brushwork, held=old.held)
 
     def _ids(self, objects: Sequence[int] | None) -> tuple[int, ...]:
         return tuple(range(1, self.num_objects + 1) if objects is None else objects)
@@ -177,6 +180,14 @@ class ClipSegmenter:
         if config.strokes_hold:
             logits = held_to_strokes(logits, positive, negative, config.fusion_threshold)
         return self._result(logits, ids), answer.object_features.float().cpu().numpy()
+
+    def _held(self, result: FrameResult, scribbles: tuple[Scribble, ...]) -> LabelMask | None:
+        """What the strokes say where an object's probability says otherwise, shape (H, W), 255 elsewhere."""
+        config = self._networks.config
+        drawn = scribble_labels(scribbles, self.canvas.size, radius=config.scribble_radius)
+        inside = self.canvas.probability(result.logits) >= config.fusion_threshold
+        contradicted = (drawn != VOID) & (inside != object_rows(drawn, result.objects)).any(axis=0)
+        return np.where(contradicted, drawn, np.uint8(VOID)) if contradicted.any() else None
 
     def _described(self, frame: int, result: FrameResult, brushwork: LabelMask, maps: Maps) -> NDArray[np.float32]:
         """The object features of a result with brushwork on it."""
@@ -214,10 +225,10 @@ class ClipSegmenter:
             negative_map = negative_map * (before >= 0.5)
         return positive_map, negative_map
 
-    def _result(self, logits: Tensor, ids: tuple[int, ...], brushwork: LabelMask | None = None) -> FrameResult:
+    def _result(self, logits: Tensor, ids: tuple[int, ...]) -> FrameResult:
         if logits.isnan().any():
             raise WeightsError("The networks gave values that are not numbers; the weights are damaged. Load others.")
         limited = logits[:, 0].clamp(-LOGIT_LIMIT, LOGIT_LIMIT)  # (K', h, w)
         confidence = float(frame_confidence(limited.sigmoid()))
         kept = self._slabs.kept(limited.cpu().numpy().astype(np.float16))
-        return FrameResult(kept, confidence, ids, brushwork)
+        return FrameResult(kept, confidence, ids)

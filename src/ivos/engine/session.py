@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ivos.core.confidence import Trust, motion, trust, worst_frame
 from ivos.engine.annotating import painted, scribbled
 from ivos.engine.archive import pack
-from ivos.engine.canvas import Canvas
+from ivos.engine.canvas import Canvas, object_rows
 from ivos.engine.history import History
 from ivos.engine.masks import Masks
 from ivos.engine.rounds import Direction, Pass, plan, propagation
@@ -219,9 +219,14 @@ class Session:
         probability = np.zeros((self.num_objects, *self.frames.size), np.float32)
         if result is not None and result.objects:
             probability[np.array(result.objects) - 1] = self._canvas.probability(result.logits)
+        ids = range(1, self.num_objects + 1)
+        if result is not None and result.held is not None:
+            held = object_rows(result.held, ids)
+            wrong = (result.held != VOID) & ((probability >= self.model.config.fusion_threshold) != held)
+            probability[wrong] = held[wrong]
         if result is not None and result.brushwork is not None:
-            sure = result.brushwork != VOID
-            probability[:, sure] = result.brushwork[sure] == np.arange(1, self.num_objects + 1)[:, None]
+            painted = result.brushwork != VOID
+            probability[:, painted] = object_rows(result.brushwork, ids)[:, painted]
         return probability
 
     def preview(self, t: int) -> LabelMask:

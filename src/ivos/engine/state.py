@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from ivos.types import BACKGROUND, Annotation, LabelMask, Scribble
+from ivos.types import BACKGROUND, VOID, Annotation, LabelMask, Scribble
 
 LOGIT_LIMIT = 12.0
 """Logits are kept within +-12: a probability of 6e-6, far beyond any decision."""
@@ -26,12 +26,21 @@ class FrameResult:
         objects: The ids of the K' objects, ascending.
         brushwork: What the user painted, shape (H, W): the label that a pixel has whatever the logits say, 255 where
             nothing was painted; None: nothing at all.
+        held: What strokes say where the logits of an object say otherwise, in the same form; below the brushwork.
     """
 
     logits: NDArray[np.float16]
     confidence: float
     objects: tuple[int, ...]
     brushwork: LabelMask | None = None
+    held: LabelMask | None = None
+
+    @property
+    def certain(self) -> LabelMask | None:
+        """The labels that hold whatever the logits say, shape (H, W), 255 elsewhere; None: there are none."""
+        if self.brushwork is None or self.held is None:
+            return self.held if self.brushwork is None else self.brushwork
+        return np.where(self.brushwork == VOID, self.held, self.brushwork)
 
     def rows(self, objects: Sequence[int]) -> NDArray[np.float16]:
         """The logits of the given objects, shape (len(objects), h, w); surely absent where they have none here."""

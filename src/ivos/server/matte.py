@@ -38,9 +38,7 @@ def margin(probability: NDArray[np.float32], chosen: NDArray[np.bool_], threshol
     return difference
 
 
-def soft_alpha(
-    inside: NDArray[np.bool_], margins: NDArray[np.float32], brushwork: LabelMask | None
-) -> NDArray[np.uint8]:
+def soft_alpha(inside: NDArray[np.bool_], margins: NDArray[np.float32], certain: LabelMask | None) -> NDArray[np.uint8]:
     """The alpha of a frame, shape (H, W): above 127 exactly inside the mask.
 
     On the outline it is the probability that the pixel belongs to the objects rather than to the rest; within `BAND`
@@ -49,7 +47,7 @@ def soft_alpha(
     Args:
         inside: The mask, shape (H, W).
         margins: From `margin`, shape (H, W).
-        brushwork: What was painted by hand, 255 where nothing was: its pixels are 0 or 255; None: nothing.
+        certain: What a hand painted or a stroke holds, 255 where nothing does: its pixels are 0 or 255; None: nothing.
     """
     hard = np.where(inside, np.float32(1), np.float32(0))
     if inside.all() or not inside.any():
@@ -59,7 +57,7 @@ def soft_alpha(
     soft = 1 / (1 + np.exp(-np.clip(margins, -30, 30)))
     alpha = np.rint(255 * (hard + share * (soft - hard)))
     limited = np.where(inside, np.maximum(alpha, 128), np.minimum(alpha, 127))
-    if brushwork is not None:
-        limited = np.where(brushwork != VOID, 255 * hard, limited)
+    if certain is not None:
+        limited = np.where(certain != VOID, 255 * hard, limited)
     whole: NDArray[np.uint8] = limited.astype(np.uint8)
     return whole

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ivos.engine.state import FrameResult, ObjectFeatures, PendingFrame
 from ivos.errors import InputError
 from ivos.io.atomic import output_error
+from ivos.types import LabelMask
 
 ROUNDS = "rounds"
 
@@ -46,7 +47,7 @@ class RoundWriter:
         try:
             for t, each in pending.items():
                 entry = {"kind": "features", "t": t, "objects": each.result.objects, "networks": networks}
-                self._add(entry, each.object_features, None)
+                self._add(entry, each.object_features)
         except BaseException:
             self.close()
             raise
@@ -58,10 +59,8 @@ class RoundWriter:
             OutputError: The disk is full.
         """
         entry = {"kind": "result", "t": t, "objects": result.objects, "confidence": result.confidence}
-        brushwork = None if result.brushwork is None else zlib.compress(result.brushwork.tobytes(), 1)
-        if brushwork is not None and result.brushwork is not None:
-            entry["size"] = result.brushwork.shape
-        self._add(entry, result.logits, brushwork)
+        layers = {"brushwork": result.brushwork, "held": result.held}
+        self._add(entry, result.logits, {name: layer for name, layer in layers.items() if layer is not None})
 
     def close(self) -> None:
         """Bring both files to the disk and close them."""
@@ -69,11 +68,12 @@ class RoundWriter:
             for file in (self._arrays, self._index):
                 os.fsync(file.fileno())
 
-    def _add(self, entry: dict[str, Any], array: NDArray[Any], brushwork: bytes | None) -> None:
+    def _add(self, entry: dict[str, Any], array: NDArray[Any], layers: Mapping[str, LabelMask] | None = None) -> None:
         try:
             entry |= {"shape": array.shape, "offset": self._append(np.ascontiguousarray(array).tobytes())}
-            if brushwork is not None:
-                entry["brushwork"] = [self._append(brushwork), len(brushwork)]
+            for name, layer in (layers or {}).items():
+                packed = zlib.compress(layer.tobytes(), 1)
+                entry |= {"size": layer.shape, name: [self._append(packed), len(packed)]}
             self._index.write(json.dumps(entry).encode() + b"\n")
         except OSError as error:
             raise output_error(self.path, error) from error
@@ -120,16 +120,17 @@ class RoundFile:
             InputError: It is not there.
         """
         entry = self._entry(self._results, t)
-        brushwork = None
+        layers: dict[str, LabelMask] = {}
         try:
-            if "brushwork" in entry:
-                offset, length = entry["brushwork"]
-                layer = zlib.decompress(self._content[offset : offset + length])
-                brushwork = np.frombuffer(layer, np.uint8).reshape(entry["size"])
+            for name in ("brushwork", "held"):
+                if name in entry:
+                    offset, length = entry[name]
+                    layer = zlib.decompress(self._content[offset : offset + length])
+                    layers[name] = np.frombuffer(layer, np.uint8).reshape(entry["size"])
         except (zlib.error, ValueError) as error:
             raise InputError(f"A round of the project is damaged: '{self._path}' ({error}).") from error
         logits = self._array(entry, np.float16)
-        return FrameResult(logits, float(entry["confidence"]), tuple(entry["objects"]), brushwork)
+        return FrameResult(logits, float(entry["confidence"]), tuple(entry["objects"]), **layers)
 
     def networks(self, t: int) -> str:
         """The fingerprint of the networks behind the object features of frame t; empty if it was not kept."""

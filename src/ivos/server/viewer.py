@@ -152,7 +152,7 @@ class Viewer:
             return np.where(inside, np.uint8(255), np.uint8(0))
         threshold = self._brain.networks.config.fusion_threshold
         margins = margin(self.canvas.probability(result.rows(ids)), chosen, threshold)
-        return soft_alpha(inside, margins, result.brushwork)
+        return soft_alpha(inside, margins, result.certain)
 
     def brushwork(self, step: Step, t: int) -> LabelMask | None:
         """What was painted on frame t and not scratched off by later strokes; None if nothing was."""
@@ -217,7 +217,17 @@ class Viewer:
         objects = sorted(ids - {BACKGROUND, VOID} - step.removed)
         state = self._alone(step, t, previous)
         pending = self.segmenter.annotate(state, t, new, objects=objects, brushwork=layer)
-        return pending if previous is None else _with_locked(pending, previous, waiting.locked)
+        return pending if previous is None else self._with_locked(pending, previous, waiting.locked)
+
+    def _with_locked(self, pending: PendingFrame, previous: FrameResult, locked: Sequence[int]) -> PendingFrame:
+        kept = [k for k in locked if k in previous.objects and k in pending.result.objects]
+        if not kept:
+            return pending
+        logits, held = pending.result.logits.copy(), pending.result.held
+        logits[[pending.result.objects.index(k) for k in kept]] = previous.rows(kept)
+        if held is not None:  # a stroke over a locked object takes nothing from it
+            held = np.where(np.isin(self.canvas.shown(previous), kept), np.uint8(VOID), held)
+        return replace(pending, result=replace(pending.result, logits=logits, held=held))
 
 
 def scribble(stroke: Stroke) -> Scribble:
@@ -230,12 +240,3 @@ def _only(result: FrameResult | None, objects: Sequence[int]) -> FrameResult | N
     """A result without all but some objects; None if none of them is there."""
     kept = () if result is None else tuple(k for k in result.objects if k in objects)
     return replace(result, logits=result.rows(kept), objects=kept) if result is not None and kept else None
-
-
-def _with_locked(pending: PendingFrame, previous: FrameResult, locked: Sequence[int]) -> PendingFrame:
-    kept = [k for k in locked if k in previous.objects and k in pending.result.objects]
-    if not kept:
-        return pending
-    logits = pending.result.logits.copy()
-    logits[[pending.result.objects.index(k) for k in kept]] = previous.rows(kept)
-    return replace(pending, result=replace(pending.result, logits=logits))

@@ -199,6 +199,9 @@ def test_objects_are_named_coloured_hidden_locked_and_removed(page):
     )
     assert refused.json()["error"]["code"] == "locked"
     before = page.masks() == 2
+    page.stroke(2, kind="remove", path=[[0.3, 0.5], [0.85, 0.9]])  # off the first object and over the locked one
+    np.testing.assert_array_equal(page.masks() == 2, before)
+    page.post("/undo")
     page.stroke(6, path=[[0.1, 0.9], [0.2, 0.9]])
     page.round()
     assert ((page.masks() == 2) | ~before).mean() > 0.99  # only the newly drawn object may cover it

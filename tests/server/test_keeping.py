@@ -16,6 +16,9 @@ import numpy as np
 import pytest
 from tests.server.conftest import TOKEN, Page
 
+from ivos.core.scribbles import scribble_labels
+from ivos.types import VOID, Scribble
+
 
 def everything(page):
     names = ("seq", "objects", "strokes", "waiting", "annotated", "painted", "stale", "revisions", "before", "changed")
@@ -59,6 +62,24 @@ def test_a_restarted_server_goes_on_where_it_was(serve, page, tmp_path):
             again.post(step)
         again.round()
         assert again.project["rounds"][-1]["frames"] == [6, 7]
+    page.client.__enter__()
+
+
+def test_close_strokes_of_both_signs_hold_to_the_pixel_after_a_round_and_a_restart(serve, page):
+    rows = [(1, "add", 0.4), (0, "remove", 0.5), (1, "add", 0.6), (0, "remove", 0.7)]
+    for _, kind, y in rows:
+        page.stroke(5, kind=kind, path=[[0.2, y], [0.8, y + 0.05]])
+    drawn = scribble_labels([Scribble(label, [(0.2, y), (0.8, y + 0.05)]) for label, _, y in rows], page.size)
+    np.testing.assert_array_equal(np.where(drawn == VOID, VOID, page.mask(5)), drawn)
+    page.round()
+    page.stroke(2)
+    page.round()
+    project_id = page.project["id"]
+    page.client.__exit__(None, None, None)
+    with serve() as client:
+        again = Page(client)
+        again.open(project_id)
+        np.testing.assert_array_equal(np.where(drawn == VOID, VOID, again.mask(5)), drawn)
     page.client.__enter__()
 
 

@@ -15,6 +15,7 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -113,7 +114,7 @@ def app_figures(networks: Networks, size: tuple[int, int], frames: int, repeats:
             )
     medians = {name: median(values) for name, values in samples.items()}
     engine = samples["engine_frame_ms"]  # before and after each of the server's turns, as the machine drifts
-    ratios = [2 * s / (a + b) for s, a, b in zip(samples["server_frame_ms"], engine, engine[1:], strict=False)]
+    ratios = [2 * s / (a + b) for s, (a, b) in zip(samples["server_frame_ms"], pairwise(engine), strict=True)]
     added = median(ratios) - 1
     rate = 1000 / medians["server_frame_ms"]
     return {"figures": {**medians, "server_adds": added, "stream_frames_per_second": rate}, "samples": samples}

@@ -7,6 +7,7 @@ from tests.server.conftest import Page, clip_pixels
 from tests.server.test_keeping import start_round
 
 from ivos.bench.study import read_rows
+from ivos.errors import InputError
 from ivos.io.masks import write_mask
 
 
@@ -72,6 +73,35 @@ def test_a_study_runs_from_the_first_sequence_to_the_last(serve, davis, tmp_path
         ("bear", 2, 2),
     ]
     assert all(row.total_seconds > 0 for row in rows)
+
+
+def test_a_study_that_was_broken_off_goes_on_with_the_next_sequence(serve, davis, tmp_path):
+    def play(client, expected):
+        page, state = Page(client), client.get("/api/study").json()
+        assert (state["sequence"], state["number"]) == expected
+        page.open(state["project_id"])
+        page.stroke(1)
+        page.round()
+        page.ok(client.post("/api/study/satisfied"))
+
+    with serve(study_root=davis, user="eve") as client:
+        play(client, ("ant", 1))
+        page = Page(client)
+        page.open(study(page)["project_id"])
+        page.stroke(1)  # bear is begun and left
+    with serve(study_root=davis, user="adam") as client:
+        assert study(Page(client))["sequence"] == "ant"
+    with serve(study_root=davis, user="eve") as client:
+        play(client, ("bear", 2))
+        assert study(Page(client))["phase"] == "finished"
+    (file,) = (tmp_path / "projects" / "study").rglob("result_eve.csv")
+    assert [row.sequence for row in read_rows(file)] == ["ant", "ant", "bear", "bear"]
+    with serve(study_root=davis, user="eve") as client:  # once more from the beginning
+        assert study(Page(client))["sequence"] == "ant"
+    (davis / "ImageSets" / "2017" / "val.txt").write_text("bear\n")
+    file.write_text("\n".join(file.read_text().splitlines()[:-2]) + "\n")
+    with pytest.raises(InputError, match="other sequences"), serve(study_root=davis, user="eve"):
+        pass
 
 
 def test_outside_the_study_its_routes_are_missing(page):

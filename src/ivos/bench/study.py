@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 from typing import Protocol
 
@@ -221,6 +222,23 @@ def study_file(folder: Path, method: str, user: str, started: datetime) -> Path:
     if not user or any(sign in user for sign in '/\\:\0"') or user.startswith("."):
         raise InputError(f"The user's name is {user!r}; expected a name that can be part of a file name.")
     return folder / f"Alg[{method}]_{started:%Y%m%d_%H%M%S}" / f"result_{user}.csv"
+
+
+def broken_off_study(folder: Path, method: str, user: str, sequences: Iterable[str]) -> Path | None:
+    """The user's newest result file, named as by `study_file`, if sequences are missing in it; else None.
+
+    Raises:
+        InputError: The file is damaged, or about other sequences.
+    """
+    files = list(folder.glob(f"Alg{escape(f'[{method}]')}_*/result_{escape(user)}.csv"))
+    if not files:
+        return None
+    newest = max(files, key=lambda path: path.parent.name)
+    done, every = {row.sequence for row in read_rows(newest)}, set(sequences)
+    if not done <= every:
+        other = ", ".join(sorted(done - every))
+        raise InputError(f"'{newest}' is about other sequences ({other}); move it away, or take another user's name.")
+    return None if done == every else newest
 
 
 def write_rows(file: Path, rows: Iterable[StudyRow]) -> None:

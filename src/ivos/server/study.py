@@ -13,7 +13,7 @@ import numpy as np
 from ivos.bench.first_round import Truth, read_truth
 from ivos.bench.meter import Doing, Meter
 from ivos.bench.scoring import Scorer
-from ivos.bench.study import StudyRow, study_file, write_rows
+from ivos.bench.study import StudyRow, broken_off_study, read_rows, study_file, write_rows
 from ivos.errors import InputError
 from ivos.io.davis import Davis
 from ivos.io.images import ImageFolder
@@ -42,16 +42,20 @@ class Study:
     def __init__(
         self, davis: Davis, user: str, library: Library, method: str, clock: Clock = time.perf_counter
     ) -> None:
-        """Show the first sequence.
+        """Show the first sequence that the user has no result for: a study that was broken off goes on.
 
         Raises:
-            InputError: The user's name cannot be part of a file name, or the sequence has no true masks.
+            InputError: The user's name cannot be part of a file name, the sequence has no true masks, or the earlier
+                results are damaged or about other sequences.
         """
         self.user = user
-        self.file = study_file(library.root / "study", method, user, datetime.now())
         self._davis, self._library, self._clock = davis, library, clock
         self._sequences = sorted(davis.sequences)
-        self._rows: list[StudyRow] = []
+        results = library.root / "study"
+        fresh = study_file(results, method, user, datetime.now())
+        earlier = broken_off_study(results, method, user, self._sequences)
+        self.file = earlier or fresh
+        self._rows: list[StudyRow] = read_rows(earlier) if earlier else []
         self._lock = threading.RLock()
         self._number, self._num_frames, self._frame = -1, 0, -1
         self._run: RunningRound | None = None
@@ -163,7 +167,8 @@ class Study:
             self._next()
 
     def _next(self) -> None:
-        self._number += 1
+        done = {row.sequence for row in self._rows}
+        self._number = next((i for i, each in enumerate(self._sequences) if each not in done), len(self._sequences))
         self._meter, self._frame = Meter(), -1
         self._run = self.project_id = None
         if self._number == len(self._sequences):

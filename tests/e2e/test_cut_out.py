@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from driving import BODY, Editor, Server, area, until
+from driving import BODY, CLIP_FRAMES, CLIP_SIZE, Editor, Server, area, pixels, until
 
 SKY = [(0.86, 0.18), (0.95, 0.22)]
 BOLD, STANDING = 60, [(0.345, 0.14), (0.362, 0.25), (0.355, 0.45), (0.37, 0.65), (0.388, 0.83)]
@@ -35,7 +35,7 @@ def test_a_stranger_cuts_out_the_rabbit_within_a_minute(real_clip_server: Server
     assert time.monotonic() - began < 60
 
 
-def test_the_bundled_networks_answer_in_the_page(tmp_path: Path, open_page: Any) -> None:
+def test_the_bundled_networks_answer_in_the_page(tmp_path: Path, open_page: Any, clip: Path) -> None:
     home = tmp_path / "projects"
     command = [sys.executable, "-u", "-m", "ivos", "app", "--projects", str(home), "--port", "0", "--no-browser"]
     server = Server(home, command=command)
@@ -54,6 +54,17 @@ def test_the_bundled_networks_answer_in_the_page(tmp_path: Path, open_page: Any)
         project = server.project()
         assert project["rounds"][0]["partial"]
         assert sum(value is not None for value in project["trust"]) >= 4
+        editor.press("Control+o")
+        editor.page.set_input_files("#drop input", str(clip))
+        editor.page.click("#needs .primary")
+        editor.ready()
+        editor.draw(*BODY)
+        editor.round()
+        for t in range(CLIP_FRAMES):  # the rabbit hardly moves in these
+            mask = pixels(server.mask(t), *CLIP_SIZE)
+            height, width = CLIP_SIZE
+            assert mask[round(BODY[1][1] * height), round(BODY[1][0] * width)] == 1
+            assert 0.01 < (mask == 1).mean() < 0.3
     finally:
         server.kill()
 

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 from driving import BODY, CLIP_SIZE, ROCK, Editor, Server, pixels, until
 from PIL import Image
@@ -40,7 +41,16 @@ def test_export_and_read_the_files_back(editor: Editor, server: Server) -> None:
     scribbles = json.loads(export(editor, "scribbles"))
     assert scribbles["sequence"]
     assert len(scribbles["scribbles"]) == 36
-    assert b"ftyp" in export(editor, "overlay")[:16]
+    shown = pixels(server.mask(17), *CLIP_SIZE) == 1
+    with zipfile.ZipFile(io.BytesIO(export(editor, "binary"))) as archive:
+        (name,) = (each for each in archive.namelist() if each.endswith("00017.png"))
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(archive.read(name)))) > 0, shown)
+    coco = json.loads(export(editor, "coco"))
+    assert {each["area"] for each in coco["annotations"]} >= {int(shown.sum())}
+    for fmt, codec in {"green": "h264", "prores": "prores", "webm": "vp9", "overlay": "h264"}.items():
+        with av.open(io.BytesIO(export(editor, fmt))) as video:
+            assert video.streams.video[0].codec_context.name.endswith(codec)
+            assert sum(1 for _ in video.decode(video=0)) == 36
     assert server.project()["export_choice"]["format"] == "overlay"
     editor.page.reload()
     editor.ready()

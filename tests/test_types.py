@@ -23,6 +23,7 @@ def test_a_path_may_be_any_series_of_pairs(path):
         ([0.1, 0.2], r"point must be a pair \(x, y\); got 0.1"),
         ([(0.1, 0.2, 0.3)], r"got \(0.1, 0.2, 0.3\)"),
         ([("a", 1)], "made of numbers; got 'a'"),
+        ([(10**400, 1)], "made of numbers; got 1000"),
         ([(None, 1)], "made of numbers; got None"),
         ([], "empty path"),
         ([(0.5, float("nan"))], "finite"),

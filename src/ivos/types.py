@@ -145,5 +145,5 @@ def _items(values: Iterable[Item], what: str, expected: str) -> tuple[Item, ...]
 def _number(value: float, what: str) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"A scribble's {what} must be made of numbers; got {value!r}.") from error

@@ -134,6 +134,22 @@ def test_pixels_under_strokes_are_what_the_strokes_say_however_close_they_are(
     check(ivos.open_session(tmp_path / "a.ivos", session.model, session.frames).preview(3))
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_strokes_hold_when_an_object_passes_through_their_frame(make_networks, make_clip, together):
+    session = Session(make_networks(), make_clip(), 2)
+    negative = Scribble(0, [(0.2, 0.5), (0.8, 0.5)])
+    under = scribble_labels([negative], (37, 50)) == 0
+    session.annotate(1, [negative])
+    if not together:
+        list(session.propagate())
+    session.annotate(4, [Scribble(k, [(0.1, y), (0.9, y)]) for k, y in ((1, 0.3), (1, 0.5), (2, 0.7))])
+    masks = dict(session.propagate())
+    assert masks[1].any(), "an object passes"
+    assert masks[2][under].any(), "where it is not held away"
+    assert not masks[1][under].any()
+    np.testing.assert_array_equal(masks[1], session.mask(1))
+
+
 def test_an_object_that_nobody_drew_is_nowhere(make_networks, make_clip, stroke):
     session = Session(make_networks(), make_clip(), 3)
     session.annotate(1, [stroke(2)])

@@ -1,9 +1,14 @@
 """Saving and taking up again: masks, rounds, pending strokes, undo and redo survive."""
 
+import os
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from PIL import Image
 
 import ivos
+from ivos.engine.archive import pack
 from ivos.engine.session import Session
 from ivos.errors import InputError, OutputError
 from ivos.model.atnet import build
@@ -124,8 +129,39 @@ def test_missing_foreign_and_damaged_files_are_refused(session, tmp_path):
             ivos.open_session(tmp_path / "cut.ivos", session.model, session.frames)
 
 
+def test_a_layer_of_another_size_is_refused(session, tmp_path):
+    state = session.history.state
+    first = next(t for t, result in enumerate(state.results) if result is not None)
+    wrong = replace(state.results[first], held=np.zeros((3, 3), np.uint8))
+    session.history.state = replace(state, results=(*state.results[:first], wrong, *state.results[first + 1 :]))
+    session.save(tmp_path / "clip.ivos")
+    with pytest.raises(InputError, match="held is uint8 of shape"):
+        ivos.open_session(tmp_path / "clip.ivos", session.model, session.frames)
+
+
+def test_ids_of_objects_are_stored_once(session):
+    states, _ = pack(session.history)
+    ids = [array for state in states for name, array in state.arrays.items() if name.endswith("/objects")]
+    assert len(ids) > 6
+    assert len({id(array) for array in ids}) == 1
+
+
+def test_a_folder_with_names_of_another_encoding_is_taken_up_again(make_networks, make_clip, stroke, tmp_path):
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    for t, frame in enumerate(make_clip(2).array):
+        Image.fromarray(frame).save(folder / "t.png")
+        (folder / "t.png").rename(os.fsdecode(os.fsencode(folder) + b"/\xe4%d.png" % t))
+    session = Session(make_networks(), ivos.read_video(folder))
+    session.annotate(0, [stroke()])
+    session.save(tmp_path / "clip.ivos")
+    assert_same(session, ivos.open_session(tmp_path / "clip.ivos", session.model))
+
+
 def test_a_place_that_cannot_be_written_is_said_and_nothing_is_left(session, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError):
         session.save(tmp_path / "file" / "clip.ivos")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(OutputError, match="no name for a file"):
+        session.save("")

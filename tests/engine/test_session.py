@@ -537,11 +537,33 @@ def test_an_unknown_direction_is_refused(session, stroke):
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"num_objects": 0}, {"num_objects": 255}, {"resolution": 0}, {"cache_bytes": -1}, {"num_objects": 1.5}],
+    [
+        *({"num_objects": value} for value in (0, 255, 1.5, 2.0)),
+        *({"resolution": value} for value in (0, "480", 480.0)),
+        {"cache_bytes": -1},
+    ],
 )
 def test_arguments_out_of_range_are_refused(make_networks, make_clip, arguments):
     with pytest.raises(InputError):
         Session(make_networks(), make_clip(), **arguments)
+
+
+def test_frames_with_their_channels_turned_round_are_read(make_networks, make_clip, stroke):
+    class Turned:
+        def __init__(self, clip):
+            self.clip, self.size, self.fps = clip, clip.size, clip.fps
+
+        def __len__(self):
+            return len(self.clip)
+
+        def __getitem__(self, t):
+            return self.clip[t][..., ::-1]
+
+    straight = make_clip()
+    twice = Turned(make_clip())
+    twice.clip.array = np.ascontiguousarray(twice.clip.array[..., ::-1])
+    masks = [Session(make_networks(), clip).annotate(0, [stroke()]) for clip in (straight, twice)]
+    np.testing.assert_array_equal(*masks)
 
 
 def test_a_clip_without_frames_is_refused(make_networks, make_clip):

@@ -145,6 +145,21 @@ def test_masks_that_do_not_fit(tmp_path):
     with pytest.raises(InputError, match="does not fit"):
         write_overlay(tmp_path / "a.mp4", result.frames, [mask[:4] for mask in result.masks])
     assert not list(tmp_path.iterdir())
+    for masks in (result.masks[:2], [mask[:4] for mask in result.masks]):
+        for format in ("png", "overlay"):
+            with pytest.raises(InputError, match=r"masks for the 4 frames|has shape|does not fit"):
+                export(SimpleNamespace(frames=result.frames, masks=masks), tmp_path, format=format)
+    assert not [path for path in tmp_path.iterdir() if path.suffix]
+
+
+@pytest.mark.parametrize("format", ["png", "overlay"])
+def test_masks_of_any_whole_numbers_are_exported(tmp_path, format):
+    result = clip()
+    for kind in (bool, np.int64):
+        masks = [(mask > 0).astype(kind) for mask in result.masks]
+        assert export(SimpleNamespace(frames=result.frames, masks=masks), tmp_path, format=format)
+    with pytest.raises(InputError, match="whole numbers"):
+        export(SimpleNamespace(frames=result.frames, masks=[mask * 300 for mask in masks]), tmp_path, format=format)
 
 
 def test_a_clip_is_never_replaced_by_its_own_results(tmp_path):

@@ -49,7 +49,7 @@ class Subset:
 
 
 def benchmark(
-    method: Networks | Segmenter | str,
+    method: Networks | Segmenter | str | Path,
     dataset: Dataset,
     *,
     rounds: int = 8,
@@ -73,6 +73,7 @@ def benchmark(
         InputError: An argument is out of range, the data set is incomplete, or `out` holds another run.
         OutputError: `out` cannot be written to.
     """
+    method = str(method) if isinstance(method, Path) else method
     rules = Rules(rounds=rounds, seed=seed, robot=usual_robot(method))
     return run(as_source(method), dataset, rules, Execution(workers=workers), out)
 

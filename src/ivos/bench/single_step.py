@@ -31,7 +31,6 @@ CORRECTIONS = 2
 ANNOTATE_MEASURES = ("annotate", "annotate_corrected_once", "annotate_corrected_twice")
 MAP_THRESHOLD = 0.5
 """From this probability on the map of a transfer counts as object."""
-RESOLUTION = 480
 CACHE_BYTES = 256 << 20
 
 Measures = dict[str, float]
@@ -51,7 +50,9 @@ class ShowsParts(Protocol):
         """As `Networks.transfer`, with the maps of both transfers."""
 
 
-def single_step(networks: Networks, clips: Iterable[Clip], *, every: int = 10, seed: int = 0) -> dict[str, Measures]:
+def single_step(
+    networks: Networks, clips: Iterable[Clip], *, every: int = 10, seed: int = 0, resolution: int | None = 480
+) -> dict[str, Measures]:
     """Mean J of each measure by sequence, and under the key `mean` its mean over the sequences.
 
     The strokes are the robot's, first from an empty prediction. T-Net remembers one annotated frame, the middle one
@@ -69,13 +70,14 @@ def single_step(networks: Networks, clips: Iterable[Clip], *, every: int = 10, s
         clips: Sequences with masks, such as a `Davis` split.
         every: Measure on every so many masked frames.
         seed: The robot's.
+        resolution: See `Session`.
 
     Raises:
         InputError: There is no sequence, or one has no frame with an object.
     """
     if every < 1:
         raise InputError(f"Measuring on every {every} frames is impossible; expected an integer >= 1.")
-    sequences = {clip.name: _measure(networks, clip, every, seed) for clip in clips}
+    sequences = {clip.name: _measure(networks, clip, every, seed, resolution) for clip in clips}
     if not sequences:
         raise InputError("There is no sequence to measure on.")
     names = list(dict.fromkeys(name for measures in sequences.values() for name in measures))
@@ -83,8 +85,8 @@ def single_step(networks: Networks, clips: Iterable[Clip], *, every: int = 10, s
     return {"mean": mean, **sequences}
 
 
-def _measure(networks: Networks, clip: Clip, every: int, seed: int) -> Measures:
-    bench = _Bench(networks, clip, seed)
+def _measure(networks: Networks, clip: Clip, every: int, seed: int, resolution: int | None) -> Measures:
+    bench = _Bench(networks, clip, seed, resolution)
     middle = clip.masked_frames[len(clip.masked_frames) // 2] if clip.masked_frames else 0
     frames = [t for t in clip.masked_frames[::every] if bench.has_objects(t)]
     values: dict[str, list[float]] = {}
@@ -113,10 +115,10 @@ def _stored(logits: Tensor) -> NDArray[np.float16]:
 class _Bench:
     """The networks on one clip, beside the truth."""
 
-    def __init__(self, networks: Networks, clip: Clip, seed: int) -> None:
+    def __init__(self, networks: Networks, clip: Clip, seed: int, resolution: int | None) -> None:
         self.networks, self.clip, self.seed = networks, clip, seed
         self.num_objects = max(1, clip.num_objects())
-        self.canvas = Canvas(clip.frames.size, RESOLUTION, networks.config, networks.device)
+        self.canvas = Canvas(clip.frames.size, resolution, networks.config, networks.device)
         self.segmenter = ClipSegmenter(networks, clip.frames, self.num_objects, self.canvas, CACHE_BYTES)
 
     def has_objects(self, t: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -137,7 +138,8 @@ def _single_step(dataset: Dataset, flags: BenchFlags) -> None:
     from ivos.model.weights import load_model
 
     clips = (dataset[name] for name in dataset.sequences)
-    figures = single_step(load_model(flags.method, device=flags.device), clips, every=flags.every, seed=flags.seed)
+    networks = load_model(flags.method, device=flags.device)
+    figures = single_step(networks, clips, every=flags.every, seed=flags.seed, resolution=flags.resolution)
     names = list(figures)
     rows = [[measure, *(_cell(figures[name].get(measure)) for name in names)] for measure in figures["mean"]]
     say(table(["mean J", *names], rows))
@@ -173,4 +175,5 @@ def _result(report: Report) -> str:
 
 
 def _slug(text: str) -> str:
-    return "-".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
+    slug = "-".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
+    return slug if len(slug) <= 100 else f"{slug[:90]}-{sha256(slug.encode()).hexdigest()[:8]}"  # a folder's name

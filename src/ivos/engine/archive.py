@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,19 +23,22 @@ def pack(history: History) -> tuple[tuple[StateData, ...], int]:
     return tuple(_pack_state(state) for state in states), len(history.past)
 
 
-def unpack(states: tuple[StateData, ...], current: int, shape: tuple[int, int, int, int]) -> History:
+def unpack(
+    states: tuple[StateData, ...], current: int, shape: tuple[int, int, int, int], size: tuple[int, int]
+) -> History:
     """The history that `pack` took apart.
 
     Args:
         states: As packed.
         current: Index of the present.
         shape: (T, K, h, w): frames, objects and logit cells of the session that takes it up.
+        size: (H, W) of its frames.
 
     Raises:
         InputError: The arrays are incomplete, or do not fit the shape.
     """
     try:
-        present = [_unpack_state(state, shape) for state in states]
+        present = [_unpack_state(state, shape, size) for state in states]
     except (KeyError, ValueError) as error:
         raise InputError(f"The project does not fit this clip and model, or is damaged: {error}.") from error
     return History(present[current], present[:current], reversed(present[current + 1 :]))
@@ -50,7 +54,7 @@ def _pack_state(state: State) -> StateData:
             arrays |= _pack_result(f"logits/{t}", result)
     for t, features in state.object_features.items():
         arrays[f"features/{t}"] = features.values
-        arrays[f"features/{t}/objects"] = np.array(features.objects, np.uint8)
+        arrays[f"features/{t}/objects"] = _ids(features.objects)
     for t, pending in state.pending.items():
         arrays |= _pack_result(f"pending/logits/{t}", pending.result)
         arrays[f"pending/features/{t}"] = pending.object_features
@@ -59,16 +63,22 @@ def _pack_state(state: State) -> StateData:
 
 
 def _pack_result(name: str, result: FrameResult) -> dict[str, NDArray[Any]]:
-    arrays: dict[str, NDArray[Any]] = {name: result.logits, f"{name}/objects": np.array(result.objects, np.uint8)}
+    arrays: dict[str, NDArray[Any]] = {name: result.logits, f"{name}/objects": _ids(result.objects)}
     layers = {f"{name}/brushwork": result.brushwork, f"{name}/held": result.held}
     return arrays | {layer: labels for layer, labels in layers.items() if labels is not None}
+
+
+@lru_cache
+def _ids(objects: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Object ids as an array, the same one every time, which a project file then stores once."""
+    return np.array(objects, np.uint8)
 
 
 def _confidences(results: Any) -> NDArray[np.float64]:
     return np.array([np.nan if result is None else result.confidence for result in results], dtype=np.float64)
 
 
-def _unpack_state(data: StateData, shape: tuple[int, int, int, int]) -> State:
+def _unpack_state(data: StateData, shape: tuple[int, int, int, int], size: tuple[int, int]) -> State:
     num_frames, num_objects, *cells = shape
     arrays, confidence = data.arrays, data.arrays["confidence"]
     if confidence.shape != (num_frames,):
@@ -87,7 +97,11 @@ def _unpack_state(data: StateData, shape: tuple[int, int, int, int]) -> State:
     def result(name: str, sure: float) -> FrameResult:
         ids = objects(name)
         logits = _checked(arrays, name, np.dtype(np.float16), (len(ids), *cells))
-        return FrameResult(logits, float(sure), ids, arrays.get(f"{name}/brushwork"), arrays.get(f"{name}/held"))
+        painted, held = (
+            _checked(arrays, layer, np.dtype(np.uint8), size) if layer in arrays else None
+            for layer in (f"{name}/brushwork", f"{name}/held")
+        )
+        return FrameResult(logits, float(sure), ids, painted, held)
 
     def rows(name: str, ids: tuple[int, ...]) -> NDArray[np.float32]:
         return _checked(arrays, name, np.dtype(np.float32), (len(ids), *arrays[name].shape[1:]))

@@ -59,7 +59,8 @@ class Canvas:
                 f"Frame {t} has shape {pixels.shape} and type {pixels.dtype}; expected {(*self.size, 3)} and uint8 "
                 "like the rest of the clip."
             )
-        image = torch.tensor(pixels, device=self._device).permute(2, 0, 1)[None].float() / 255  # (1, 3, H, W)
+        whole = np.ascontiguousarray(pixels)  # channels turned round, say, have negative strides
+        image = torch.tensor(whole, device=self._device).permute(2, 0, 1)[None].float() / 255  # (1, 3, H, W)
         if self.working != self.size:
             image = F.interpolate(image, self.working, mode="bilinear", align_corners=False, antialias=True)
         config = self._config

@@ -46,5 +46,5 @@ def open_session(path: str | Path, model: Networks | None = None, frames: Frames
             "made with, as open_session(..., model=load_model('their file'))."
         )
     session = Session(model, frames, project.num_objects, resolution=project.resolution)
-    session.history = unpack(project.states, project.current, session.result_shape)
+    session.history = unpack(project.states, project.current, session.result_shape, project.clip.size)
     return session

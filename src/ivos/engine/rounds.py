@@ -116,5 +116,6 @@ def propagation(
             for t in run.targets:
                 carried = segmenter.transfer(t, memory, carried)
                 weight = blend_weight(t, run.source, run.neighbour)
-                results[t] = result = segmenter.superpose(carried, results[t], weight, run.objects)
+                result = segmenter.superpose(carried, results[t], weight, run.objects)
+                results[t] = result = segmenter.holding(result, state.scribbles(t))
                 yield t, result

@@ -84,11 +84,9 @@ class ClipSegmenter:
             maps = self._maps((*earlier, *scribbles), previous, ids, before)
             if scribbles:
                 result, features = self._answer(frame, ids, before, maps)
-                if self._networks.config.strokes_hold:
-                    result = replace(result, held=self._held(result, (*earlier, *scribbles)))
             else:
                 result = self._result(self._rows(previous, ids), ids)
-                result = replace(result, held=previous.held if previous else None)
+            result = self.holding(result, (*earlier, *scribbles))
             if brushwork is not None:
                 features = self._described(frame, result, brushwork, maps)
                 result = replace(result, brushwork=brushwork)
@@ -149,7 +147,19 @@ class ClipSegmenter:
                 every = self._rows(old, together)
                 every[[together.index(k) for k in ids]] = logits
                 logits = every
-            return replace(self._result(logits, together), brushwork=old.brushwork, held=old.held)
+            return replace(self._result(logits, together), brushwork=old.brushwork)
+
+    def holding(self, result: FrameResult, scribbles: tuple[Scribble, ...]) -> FrameResult:
+        """The result with what the strokes of its frame say where an object's probability says otherwise, if the
+        preset's strokes hold.
+        """
+        config = self._networks.config
+        if not config.strokes_hold or not scribbles:
+            return result
+        drawn = scribble_labels(scribbles, self.canvas.size, radius=config.scribble_radius)
+        inside = self.canvas.probability(result.logits) >= config.fusion_threshold
+        contradicted = (drawn != VOID) & (inside != object_rows(drawn, result.objects)).any(axis=0)
+        return replace(result, held=np.where(contradicted, drawn, np.uint8(VOID)) if contradicted.any() else None)
 
     def _ids(self, objects: Sequence[int] | None) -> tuple[int, ...]:
         return tuple(range(1, self.num_objects + 1) if objects is None else objects)
@@ -180,14 +190,6 @@ class ClipSegmenter:
         if config.strokes_hold:
             logits = held_to_strokes(logits, positive, negative, config.fusion_threshold)
         return self._result(logits, ids), answer.object_features.float().cpu().numpy()
-
-    def _held(self, result: FrameResult, scribbles: tuple[Scribble, ...]) -> LabelMask | None:
-        """What the strokes say where an object's probability says otherwise, shape (H, W), 255 elsewhere."""
-        config = self._networks.config
-        drawn = scribble_labels(scribbles, self.canvas.size, radius=config.scribble_radius)
-        inside = self.canvas.probability(result.logits) >= config.fusion_threshold
-        contradicted = (drawn != VOID) & (inside != object_rows(drawn, result.objects)).any(axis=0)
-        return np.where(contradicted, drawn, np.uint8(VOID)) if contradicted.any() else None
 
     def _described(self, frame: int, result: FrameResult, brushwork: LabelMask, maps: Maps) -> NDArray[np.float32]:
         """The object features of a result with brushwork on it."""

@@ -56,11 +56,11 @@ class Session:
         """Check the arguments; nothing is decoded yet."""
         if len(frames) == 0:
             raise InputError("The clip has no frames; expected at least one.")
-        if num_objects not in range(1, MAX_OBJECTS + 1):
+        if not isinstance(num_objects, int | np.integer) or num_objects not in range(1, MAX_OBJECTS + 1):
             raise InputError(f"A session cannot have {num_objects} objects; expected an integer in 1..{MAX_OBJECTS}.")
-        if resolution is not None and resolution < 1:
+        if resolution is not None and (not isinstance(resolution, int | np.integer) or resolution < 1):
             raise InputError(
-                f"The resolution is {resolution}; expected the short side in pixels, or None for full size."
+                f"The resolution is {resolution!r}; expected the short side in pixels, or None for full size."
             )
         if cache_bytes < 0:
             raise InputError(f"The feature cache has {cache_bytes} bytes; expected 0 or more.")

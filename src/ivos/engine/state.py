@@ -160,6 +160,11 @@ class State:
             for scribble in annotation.scribbles
         )
 
+    def scribbles(self, frame: int) -> tuple[Scribble, ...]:
+        """All strokes on `frame`, oldest first: those of finished rounds and those that wait."""
+        waiting = self.pending[frame].scribbles if frame in self.pending else ()
+        return (*self.earlier_scribbles(frame), *waiting)
+
     def annotated(self, frame: int, pending: PendingFrame) -> State:
         """The state in which `frame` waits for propagation with the given answer of A-Net."""
         return replace(self, pending={**self.pending, frame: pending})

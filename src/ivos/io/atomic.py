@@ -24,9 +24,11 @@ def atomic_write(path: str | Path, *, durable: bool = False) -> Iterator[BinaryI
         durable: Whether to wait until the content is on the disk, so that it survives a power failure.
 
     Raises:
-        OutputError: The folder cannot be written to or the disk is full.
+        OutputError: The folder cannot be written to, the disk is full, or the path names no file.
     """
     path = Path(path)
+    if not path.name:
+        raise OutputError(f"'{path}' is no name for a file; give one.")
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

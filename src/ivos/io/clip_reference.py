@@ -93,7 +93,7 @@ def fingerprint(path: Path) -> str:
     try:
         if path.is_dir():
             for file in list_images(path):
-                digest.update(f"{file.name}\n{file.stat().st_size}\n".encode())
+                digest.update(os.fsencode(file.name) + f"\n{file.stat().st_size}\n".encode())
             return digest.hexdigest()
         with path.open("rb") as content:
             length = content.seek(0, os.SEEK_END)

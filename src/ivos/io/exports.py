@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
@@ -48,13 +48,23 @@ def export(result: Result, out_dir: str | Path, *, format: ExportFormat = "png")
         OutputError: The folder cannot be written to, or the disk is full; files written before stay, whole.
     """
     writers: dict[str, Callable[[], list[Path]]] = {
-        "png": lambda: write_masks(out_dir, result.masks),
+        "png": lambda: write_masks(out_dir, _fitting(result)),
         "overlay": lambda: [write_overlay(Path(out_dir) / OVERLAY_NAME, result.frames, result.masks)],
     }
     if format not in writers:
         raise InputError(f"There is no export format {format!r}; expected one of {', '.join(get_args(ExportFormat))}.")
     check_target(out_dir, result.frames, formats=[format])
+    if len(result.masks) != len(result.frames):
+        raise InputError(f"There are {len(result.masks)} masks for the {len(result.frames)} frames of the clip.")
     return writers[format]()
+
+
+def _fitting(result: Result) -> Iterator[LabelMask]:
+    """The masks, each as large as the frames and as many."""
+    for t, mask in enumerate(result.masks):
+        if mask.shape != tuple(result.frames.size):
+            raise InputError(f"The mask of frame {t} has shape {mask.shape}; the frames are {result.frames.size}.")
+        yield mask
 
 
 def check_target(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ivos.errors import InputError
-from ivos.io.masks import davis_palette
+from ivos.io.masks import check_mask, davis_palette
 from ivos.types import BACKGROUND, VOID, LabelMask, Pixels, Scribble
 
 TINT_ALPHA = 0.5
@@ -35,8 +35,9 @@ def overlay(
         palette: The colour of each label, (256, 3) RGB; None: the DAVIS palette.
 
     Raises:
-        InputError: Frame and mask differ in size.
+        InputError: Frame and mask differ in size, or the mask does not hold whole numbers 0..255.
     """
+    mask = check_mask(mask)
     if mask.shape != frame.shape[:2]:
         raise InputError(f"A mask of shape {mask.shape} does not fit a frame of shape {frame.shape[:2]}.")
     inside = (mask != BACKGROUND) & (mask != VOID)

@@ -217,17 +217,23 @@ class Viewer:
         objects = sorted(ids - {BACKGROUND, VOID} - step.removed)
         state = self._alone(step, t, previous)
         pending = self.segmenter.annotate(state, t, new, objects=objects, brushwork=layer)
-        return pending if previous is None else self._with_locked(pending, previous, waiting.locked)
+        if previous is None:
+            return pending
+        return self._with_locked(pending, previous, waiting.locked, (*state.scribbles(t), *new))
 
-    def _with_locked(self, pending: PendingFrame, previous: FrameResult, locked: Sequence[int]) -> PendingFrame:
+    def _with_locked(
+        self, pending: PendingFrame, previous: FrameResult, locked: Sequence[int], strokes: tuple[Scribble, ...]
+    ) -> PendingFrame:
         kept = [k for k in locked if k in previous.objects and k in pending.result.objects]
         if not kept:
             return pending
-        logits, held = pending.result.logits.copy(), pending.result.held
+        logits = pending.result.logits.copy()
         logits[[pending.result.objects.index(k) for k in kept]] = previous.rows(kept)
-        if held is not None:  # a stroke over a locked object takes nothing from it
-            held = np.where(np.isin(self.canvas.shown(previous), kept), np.uint8(VOID), held)
-        return replace(pending, result=replace(pending.result, logits=logits, held=held))
+        result = self.segmenter.holding(replace(pending.result, logits=logits), strokes)
+        if result.held is not None:  # a stroke over a locked object takes nothing from it
+            locked_pixels = np.isin(self.canvas.shown(previous), kept)
+            result = replace(result, held=np.where(locked_pixels, np.uint8(VOID), result.held))
+        return replace(pending, result=result)
 
 
 def scribble(stroke: Stroke) -> Scribble:
@@ -239,4 +245,4 @@ def scribble(stroke: Stroke) -> Scribble:
 def _only(result: FrameResult | None, objects: Sequence[int]) -> FrameResult | None:
     """A result without all but some objects; None if none of them is there."""
     kept = () if result is None else tuple(k for k in result.objects if k in objects)
-    return replace(result, logits=result.rows(kept), objects=kept) if result is not None and kept else None
+    return replace(result, logits=result.rows(kept), objects=kept, held=None) if result is not None and kept else None

@@ -38,8 +38,11 @@ RELEASED_TO_DRAWN = """() => {
   const canvas = document.querySelector("#canvas"), was = canvas.dataset.mask;
   window.taken = new Promise((done) => addEventListener("pointerup", () => {
     const start = performance.now();
-    const look = () => (canvas.dataset.mask !== was ? done(performance.now() - start) : requestAnimationFrame(look));
-    look();
+    new MutationObserver((_, observer) => {
+      if (canvas.dataset.mask === was) return;
+      observer.disconnect();
+      done(performance.now() - start);
+    }).observe(canvas, { attributeFilter: ["data-mask"] });
   }, { capture: true, once: true }));
 }"""
 

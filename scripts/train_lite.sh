@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The recipe of the bundled lite weights: A-Net in two goes, T-Net together with A-Net's decoder in three, then once more A-Net and T-Net,
-# then the weights file in the package.
+# The recipe of the bundled lite weights: A-Net in two goes, T-Net together with A-Net's decoder in three, then once more A-Net, and T-Net
+# twice; the weights file in the package is the mean of the last two runs' weights.
 # Every run has a seed of its own: with the same one it would see the same samples again.
 # usage: train_lite.sh DATA STAMPS    (DATA holds DAVIS/ and images/; STAMPS: e.g. Debian's tuxpaint-stamps-default)
 set -euo pipefail
@@ -25,5 +25,14 @@ ivos train a-net "${sources[@]}" --out runs/lite-a-net-3 --init runs/lite-t-net-
     --steps 2800 --learning-rate 1e-3 --seed 5
 ivos train t-net "${sources[@]}" --out runs/lite-t-net-4 --init runs/lite-a-net-3/weights.safetensors \
     --steps 1400 --learning-rate 1e-3 --seed 6
+ivos train t-net "${sources[@]}" --out runs/lite-t-net-5 --init runs/lite-t-net-4/weights.safetensors \
+    --steps 1800 --learning-rate 1e-3 --seed 7
 mkdir -p src/ivos/weights
-cp runs/lite-t-net-4/weights.safetensors src/ivos/weights/lite.safetensors
+python - <<'END'
+from ivos.model.weights import load_weights, read_card, save_weights
+
+before, last = (f"runs/lite-t-net-{run}/weights.safetensors" for run in (4, 5))
+net, other = load_weights(last), load_weights(before).state_dict()
+net.load_state_dict({k: (v + other[k]) / 2 if v.is_floating_point() else v for k, v in net.state_dict().items()})
+save_weights(net, "src/ivos/weights/lite.safetensors", card=read_card(last) | {"average": f"of {before} and {last}"})
+END

@@ -43,7 +43,7 @@ def test_networks_of_preset_authors_play_with_the_papers_robot(make_davis: Calla
         rules = json.loads((out / "summary.json").read_text())["run"]["rules"]
         assert rules["robot"]["min_nb_nodes"] == shortest
         davis = ivos.Davis(make_davis({"one": 1}, year=2016), split="val", year=2016)
-        for method in (str(weights), ivos.load_model(weights)):
+        for method in (str(weights), weights, ivos.load_model(weights)):
             report = ivos.benchmark(method, davis, rounds=1)
             assert report.summary["run"]["rules"]["robot"]["min_nb_nodes"] == shortest
 

@@ -75,6 +75,33 @@ def test_a_scripted_user_is_metered(model: ATNet, make_davis: Callable[..., Path
     assert read_rows(file) == rows
 
 
+def test_a_study_that_was_broken_off_goes_on_with_its_next_sequence(
+    model: ATNet, make_davis: Callable[..., Path], tmp_path: Path
+) -> None:
+    davis, file, watch = Davis(make_davis({"two": 2, "one": 1}), year=2017), tmp_path / "result_ann.csv", Stopwatch()
+    done = scripted(watch, 1)
+
+    def leaves(video: StudyVideo) -> None:
+        if video.clip.name == "two":
+            raise KeyboardInterrupt
+        done(video)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(model, davis, leaves, file, watch)
+    first = read_rows(file)
+    assert [row.sequence for row in first] == ["one"]
+    played: list[str] = []
+
+    def goes_on(video: StudyVideo) -> None:
+        played.append(video.clip.name)
+        done(video)
+
+    rows = run_study(model, davis, goes_on, file, watch)
+    assert played == ["two"]
+    assert rows[:1] == first
+    assert [row.sequence for row in read_rows(file)] == ["one", "two", "two"]
+
+
 def test_final_scores_are_those_of_the_masks(model: ATNet, make_davis: Callable[..., Path]) -> None:
     clip = Davis(make_davis({"two": 2}))["two"]
     video = StudyVideo(model, clip, Stopwatch())
@@ -196,6 +223,13 @@ def test_the_command_follows_lines(
     (row,) = read_rows(file)
     assert (row.sequence, row.rounds) == ("one", 1)
     assert len(list((file.parent / "masks/one").iterdir())) == 6
+    text = file.read_text()
+    write_scribbles(strokes, ScribbleFile("three", 6, (drawn,)))
+    arguments[1] = str(make_davis({"one": 1, "three": 1}, year=2016))
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"frame 1\ndraw {strokes}\nrun\nsatisfied\n"))
+    assert main(arguments) == 0  # goes on in the same file with what is missing
+    assert [row.sequence for row in read_rows(file)] == ["one", "three"]
+    assert file.read_text().startswith(text)
     assert main(["study", "report", str(tmp_path / "r"), "--out", str(tmp_path / "report")]) == 0
-    assert "| mine | 1 | 1 |" in capsys.readouterr().out
+    assert "| mine | 1 | 2 |" in capsys.readouterr().out
     assert (tmp_path / "report/figure7.svg").is_file()

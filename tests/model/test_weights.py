@@ -255,6 +255,11 @@ def test_a_path_that_the_system_does_not_take(tmp_path):
         load_model(tmp_path / ("a" * 300))
 
 
+def test_a_folder_is_no_weights_file(tmp_path):
+    with pytest.raises(InputError, match=r"is a folder.*Give the path of the file in it"):
+        load_model(tmp_path)
+
+
 @pytest.mark.parametrize("device", ["tpu", "", "cuda:x", "cpu:1", "cuda:99", "cuda:-1"])
 def test_no_such_device(whole, device):
     with pytest.raises(InputError, match="device"):

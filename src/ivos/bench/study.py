@@ -189,6 +189,8 @@ def run_study(
 ) -> list[StudyRow]:
     """The rows of all sequences, in the order of their names; the file is written anew after every video.
 
+    Sequences that the file has already, from a study that was broken off, are not played again.
+
     Args:
         model: The networks.
         dataset: The sequences.
@@ -198,10 +200,11 @@ def run_study(
 
     Raises:
         SessionOrderError: The user left a video in the middle of a round.
+        InputError: The file is there, and damaged.
         OutputError: The file cannot be written.
     """
-    rows: list[StudyRow] = []
-    for name in sorted(dataset.sequences):
+    rows = read_rows(file) if file.exists() else []
+    for name in sorted(set(dataset.sequences) - {row.sequence for row in rows}):
         video = StudyVideo(model, dataset[name], clock)
         user(video)
         if video.meter.doing is not Doing.FIND:

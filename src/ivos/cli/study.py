@@ -35,6 +35,7 @@ def study(
     Reads one command a line from standard input: `frame T` (the first press, later the frame selected),
     `draw SCRIBBLES.json` (the strokes on that frame of a DAVIS scribble file), `run`, `satisfied`. The masks of each
     round are written to OUT/Alg[MODEL]_TIME/masks/SEQUENCE, times and scores to OUT/Alg[MODEL]_TIME/result_USER.csv.
+    A study of the same user that was broken off goes on with its next sequence.
 
     Args:
         root: The DAVIS data set's folder.
@@ -44,12 +45,14 @@ def study(
         year: DAVIS-2016 (one object) or DAVIS-2017.
         out: Folder for the results.
     """
-    from ivos.bench.study import run_study, study_file
+    from ivos.bench.study import broken_off_study, run_study, study_file
     from ivos.io.davis import Davis
     from ivos.model.weights import load_model
 
     davis = Davis(root, split=split, year=year)
-    file = study_file(out, Path(model).stem, user, datetime.now())
+    method = Path(model).stem
+    fresh = study_file(out, method, user, datetime.now())
+    file = broken_off_study(out, method, user, davis.sequences) or fresh
     run_study(load_model(model), davis, LineUser(file.parent / "masks", iter(sys.stdin)), file)
     say(f"The results are in {file}")
 

@@ -194,7 +194,7 @@ def device_called(name: str) -> torch.device:
 
 def _check_there(name: str) -> None:
     try:
-        there = Path(name).exists()
+        there, folder = Path(name).exists(), Path(name).is_dir()
     except OSError as error:  # a folder above that may not be entered, a name that is too long
         raise InputError(f"The weights file {name!r} cannot be read ({error.strerror}); check its path.") from error
     if not there:
@@ -202,6 +202,8 @@ def _check_there(name: str) -> None:
             f"There is neither a preset nor a weights file named {name!r};"
             f" the presets are {', '.join(PRESETS)}; for your own weights give the path of the file."
         )
+    if folder:
+        raise InputError(f"{name!r} is a folder; expected a weights file. Give the path of the file in it.")
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

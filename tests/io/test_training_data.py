@@ -111,6 +111,12 @@ def test_bad_sbd(tmp_path):
     (tmp_path / "inst/a.mat").write_bytes(b"nothing")
     with pytest.raises(InputError, match=r"a.mat' cannot be read"):
         Sbd(tmp_path)[1]
+    savemat(tmp_path / "inst/a.mat", {"GTinst": {"Segmentation": MASK}}, do_compression=True)
+    whole = (tmp_path / "inst/a.mat").read_bytes()
+    for i in range(140, len(whole), 3):  # inside what is compressed
+        (tmp_path / "inst/a.mat").write_bytes(whole[:i] + bytes([whole[i] ^ 255]) + whole[i + 1 :])
+        with pytest.raises(InputError, match=r"a.mat' cannot be read"):
+            Sbd(tmp_path)[1]
     savemat(tmp_path / "inst/a.mat", {"GTinst": {"Segmentation": MASK.T}})
     with pytest.raises(InputError, match="is 1 x 4 pixels"):
         Sbd(tmp_path)[1]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ivos.errors import InputError, WeightsError
-from ivos.model.authors import layer_names, read_checkpoint
+from ivos.model.authors import convert, layer_names, read_checkpoint
 from ivos.model.config import PRESETS
 from ivos.model.paper_net import PaperATNet
 
@@ -117,13 +117,39 @@ def test_missing_unknown_and_misshapen_tensors_are_named(released, saved):
         read_checkpoint(saved(released | {"conv2x2.weight": torch.zeros(1)}))
     with pytest.raises(WeightsError, match="1 are unknown"):
         read_checkpoint(saved(released | {"conv1x1.gain": torch.zeros(1)}))
-    with pytest.raises(WeightsError, match=r"\(2, 2\)"):
+    with pytest.raises(WeightsError, match=r"tensor conv1x1\.weight has the shape \(2, 2\)"):
         read_checkpoint(saved(released | {"conv1x1.weight": torch.zeros(2, 2)}))
 
 
 def test_values_that_are_not_finite(released, saved):
-    with pytest.raises(WeightsError, match="not finite"):
+    with pytest.raises(WeightsError, match=r"tensor conv1x1\.bias has values that are not finite"):
         read_checkpoint(saved(released | {"conv1x1.bias": torch.full((2048,), torch.nan)}))
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor", "ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda zeros: zeros.long(),
+        lambda zeros: zeros.bool(),
+        lambda zeros: zeros.to(torch.complex64),
+        lambda zeros: zeros.to(torch.float8_e4m3fn),
+        lambda zeros: zeros.to_sparse(),
+        lambda zeros: zeros.to("meta"),
+        lambda zeros: torch.quantize_per_tensor(zeros, 0.1, 0, torch.qint8),
+        lambda zeros: torch.nested.nested_tensor([zeros]),
+    ],
+)
+def test_other_kinds_of_tensors(made, released):
+    with pytest.raises(WeightsError, match=r"tensor conv1x1\.bias is no plain tensor of floating-point numbers"):
+        convert(released | {"conv1x1.bias": made(torch.zeros(2048))})
+
+
+def test_tensors_of_half_and_double_precision_are_taken(released, saved):
+    halves = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in released.items()}
+    net = read_checkpoint(saved(halves | {"conv1x1.bias": released["conv1x1.bias"].double()}))
+    assert net.state_dict()["transfer_net.join.bias"].dtype == torch.float32
+    assert net.state_dict()["transfer_net.join.weight"].dtype == torch.float32
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"epoch": 3}, {}, {1: torch.zeros(1)}])

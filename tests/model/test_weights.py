@@ -1,6 +1,7 @@
 """Weights files: round trip, refusal of damaged and foreign files, loading by name and device."""
 
 import json
+import resource
 import time
 from dataclasses import replace
 
@@ -88,22 +89,26 @@ def test_loaded_weights_do_not_depend_on_the_file(net, tmp_path):
     assert all(torch.equal(loaded.state_dict()[name], tensor) for name, tensor in net.state_dict().items())
 
 
-def test_saving_into_no_folder(net, tmp_path):
-    with pytest.raises(OutputError, match="cannot be written"):
-        save_weights(net, tmp_path / "no" / "a.safetensors", card={})
+def test_folders_above_are_made_and_others_may_read_the_file(net, tmp_path):
+    path = tmp_path / "no" / "a.safetensors"
+    save_weights(net, path, card={})
+    plain = tmp_path / "plain"
+    plain.write_bytes(b"")
+    assert path.stat().st_mode == plain.stat().st_mode
+    with pytest.raises(OutputError, match=r"cannot be written to .*plain/a\.safetensors"):
+        save_weights(net, plain / "a.safetensors", card={})
 
 
-def test_a_disk_that_fills_up_leaves_the_old_file(net, tmp_path, monkeypatch):
+def test_a_disk_that_fills_up_leaves_the_old_file(net, tmp_path):
     path = tmp_path / "a.safetensors"
     path.write_bytes(b"old")
-
-    def full(tensors, filename, metadata):
-        filename.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(weights, "save_file", full)
-    with pytest.raises(OutputError, match="No space left"):
-        save_weights(net, path, card={})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        with pytest.raises(OutputError, match="File too large"):
+            save_weights(net, path, card={})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.safetensors", b"old")]
 
 

@@ -128,6 +128,7 @@ def test_without_a_davis_source_that_leaves_the_list_davis_is_asked_for(source, 
     [
         (("--rows", "VII"), "'VII'; its variants are I, II, III, IV, V, VI"),
         (("--budget", "0"), "budget is 0.0 minutes"),
+        (("--budget", "inf"), "budget is inf minutes"),
         (("--steps", "0"), "steps is 0"),
         (("--year", "2017", "--split", "val"), "val.txt"),
         (("--init", "missing.safetensors"), "missing.safetensors"),

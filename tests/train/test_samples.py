@@ -4,6 +4,7 @@ import torch
 
 from ivos.errors import InputError
 from ivos.train import lite_samples, paper_samples
+from ivos.train.data import library_from_specs
 from ivos.train.lite_samples import DRIFTS, LEARNED, LiteSampling
 from ivos.train.paper_samples import PaperSampling, deformed, mini_sequence
 from ivos.train.samples import Samples, Share
@@ -33,6 +34,17 @@ def test_a_slot_determines_its_sample(name, sequences, scenery):
     assert not any(
         torch.equal(first[picture], other[picture]) for other in others if other[picture].shape == first[picture].shape
     )
+
+
+@pytest.mark.parametrize("source", ["davis-2017:DAVIS", "youtube-vos:YT", "sbd:SBD"])
+def test_the_papers_samples_come_from_every_layout(source, data):
+    scenery = Scenery(library_from_specs([source.replace(":", f":{data}/")]), CROP, PictureCache(1 << 26))
+    rng = np.random.default_rng(0)
+    alone, sequence = PaperSampling(scenery).annotation_sample(rng), PaperSampling(scenery).sequence_sample(rng, rng)
+    assert alone["image"].shape == (3, CROP, CROP)
+    assert (alone["mask"] == 1).any()
+    assert sequence["images"].shape == (5, 3, CROP, CROP)
+    assert (sequence["masks"][0] == 1).any()
 
 
 @pytest.mark.parametrize("name", ["lite", "paper"])

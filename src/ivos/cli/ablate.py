@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -89,8 +90,8 @@ def ablate(
     from ivos.model.weights import device_called
 
     device_called(flags.device)
-    if not flags.budget > 0:
-        raise InputError(f"The budget is {flags.budget} minutes; expected more than 0.")
+    if not 0 < flags.budget < math.inf:
+        raise InputError(f"The budget is {flags.budget} minutes; expected a number above 0.")
     variants = TABLES[table]
     unknown = sorted(set(flags.rows) - {variant.row for variant in variants})
     if unknown:

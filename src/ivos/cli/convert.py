@@ -23,11 +23,13 @@ def convert(
     """
     import torch
 
+    from ivos.io.atomic import make_folder
     from ivos.model.authors import read_checkpoint
     from ivos.model.weights import save_weights
 
     if out.resolve() == checkpoint.resolve():
         raise InputError(f"The weights would replace the checkpoint {checkpoint} itself; give another name for them.")
+    make_folder(out.parent)
     card = {"name": "authors", "source": f"converted from {checkpoint.name}, the checkpoint released with the paper"}
     save_weights(read_checkpoint(checkpoint), out, card=card, dtype=torch.float32)
     say(f"The weights are in {out}; use them with --model {out}")

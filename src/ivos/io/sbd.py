@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,20 @@ from ivos.errors import InputError
 from ivos.io.clips import check_pair
 from ivos.io.images import read_image
 from ivos.types import LabelMask, Pixels
+
+DAMAGED = (
+    OSError,
+    EOFError,
+    MatReadError,
+    KeyError,
+    ValueError,
+    IndexError,
+    TypeError,
+    NotImplementedError,
+    struct.error,
+    zlib.error,
+)
+"""What SciPy's reader raises on damaged files."""
 
 _RELEASE_FOLDER = Path("benchmark_RELEASE") / "dataset"
 
@@ -71,5 +87,5 @@ def _read_instances(file: Path) -> LabelMask:
         if instances.ndim != 2:
             raise ValueError(f"its segmentation has {instances.ndim} axes")
         return instances.astype(np.uint8)
-    except (OSError, MatReadError, KeyError, ValueError, IndexError, TypeError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise InputError(f"The SBD file '{file}' cannot be read ({error}).") from error

@@ -12,6 +12,9 @@ from ivos.errors import InputError, WeightsError
 from ivos.model.config import PRESETS
 from ivos.model.paper_net import PaperATNet
 
+NUMBERS = {True: {torch.float16, torch.bfloat16, torch.float32, torch.float64}, False: {torch.int32, torch.int64}}
+"""Types that a floating-point tensor, or one of whole numbers, may have on disk."""
+
 BOTTLENECK = {
     "conv1": "conv1",
     "bn1": "norm1",
@@ -74,7 +77,7 @@ def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         state: State dict of the authors' network, 912 tensors.
 
     Raises:
-        WeightsError: A tensor is missing, unknown, or of another shape.
+        WeightsError: A tensor is missing, unknown, of another shape or kind of number, or not finite.
     """
     names = layer_names()
     ours, unknown = {}, []
@@ -86,9 +89,10 @@ def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             unknown.append(key)
     with torch.device("meta"):
         expected = PaperATNet(PRESETS["authors"]).state_dict()
-    theirs = {new: old for old, new in names.items()}
-    missing = [f"{theirs[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}" for key in expected if key not in ours]
-    unknown += [f"{theirs[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}" for key in ours if key not in expected]
+    layers = {new: old for old, new in names.items()}
+    theirs = {key: f"{layers[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}" for key in {**expected, **ours}}
+    missing = [theirs[key] for key in expected if key not in ours]
+    unknown += [theirs[key] for key in ours if key not in expected]
     if missing or unknown:
         raise WeightsError(
             f"This is not the authors' ATNet checkpoint: {len(missing)} of its {len(expected)} tensors are missing"
@@ -96,12 +100,21 @@ def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             f" ({', '.join(unknown[:3]) or 'none'}). Use the released ATNet-checkpoint.pth."
         )
     for key, tensor in ours.items():
-        if tensor.shape != expected[key].shape:
-            raise WeightsError(
-                f"The checkpoint's tensor for {key} has the shape {tuple(tensor.shape)}; expected"
-                f" {tuple(expected[key].shape)}. Use the released ATNet-checkpoint.pth."
-            )
-    return ours
+        _check_tensor(theirs[key], tensor, expected[key])
+    return {key: tensor.to(expected[key].dtype) for key, tensor in ours.items()}
+
+
+def _check_tensor(name: str, tensor: Tensor, expected: Tensor) -> None:
+    wrong = None
+    plain = tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_quantized
+    if not plain or tensor.device.type != "cpu" or tensor.dtype not in NUMBERS[expected.is_floating_point()]:
+        wrong = f"is no plain tensor of {'floating-point' if expected.is_floating_point() else 'whole'} numbers"
+    elif tensor.shape != expected.shape:
+        wrong = f"has the shape {tuple(tensor.shape)}; expected {tuple(expected.shape)}"
+    elif not torch.stack(tensor.aminmax()).isfinite().all():
+        wrong = "has values that are not finite"
+    if wrong is not None:
+        raise WeightsError(f"The checkpoint's tensor {name} {wrong}. Use the released ATNet-checkpoint.pth.")
 
 
 def read_checkpoint(path: str | Path) -> PaperATNet:
@@ -126,9 +139,6 @@ def read_checkpoint(path: str | Path) -> PaperATNet:
     if not _is_state_dict(state):
         raise WeightsError(f"{path} is not a plain state dict of tensors; use the released ATNet-checkpoint.pth.")
     ours = convert(state)
-    broken = next((key for key, tensor in ours.items() if not torch.stack(tensor.aminmax()).isfinite().all()), None)
-    if broken is not None:
-        raise WeightsError(f"{path} has values that are not finite, in {broken}; download the file again.")
     with torch.device("meta"):
         net = PaperATNet(PRESETS["authors"])
     net.load_state_dict(ours, assign=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from ivos.errors import InputError, OutputError, WeightsError
@@ -33,7 +33,7 @@ def save_weights(
 
     Args:
         net: The networks, on any device.
-        path: The file to write, usually `*.safetensors`.
+        path: The file to write, usually `*.safetensors`; missing folders above it are made.
         card: Model card: whatever JSON can hold about data, recipe and figures.
         dtype: Of floating-point tensors on disk; float32 keeps every bit of a converted checkpoint.
 
@@ -250,9 +250,10 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
 def _write(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path) -> None:
     partial = path.with_name(f".{path.name}.part")
     try:
-        save_file(tensors, partial, metadata)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(save(tensors, metadata))  # the library's own writer would hide the file from other users
         partial.replace(path)
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
         with suppress(OSError):
             partial.unlink()
-        raise OutputError(f"The weights cannot be written to {path}: {error}.") from error
+        raise OutputError(f"The weights cannot be written to {path}: {error.strerror or error}.") from error

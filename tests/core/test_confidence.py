@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ivos.core.confidence import frame_confidence, motion, trust, worst_frame
+from ivos.core.confidence import REACH, frame_confidence, motion, trust, worst_frame, worth_correcting
 from ivos.errors import InputError
 
 PROBABILITIES = hnp.arrays(np.float32, hnp.array_shapes(min_dims=3, max_dims=3), elements=st.floats(0, 1, width=32))
@@ -100,14 +100,27 @@ def test_trust_is_bounded_by_the_confidence(masks, confidences):
 
 def test_worst_frame_skips_excluded_and_unknown_frames():
     values = [0.9, np.nan, 0.2, 0.2, 0.5]
-    assert worst_frame(values) == 2
-    assert worst_frame(values, exclude={2}) == 3
+    assert worst_frame(values) == 3
+    assert worst_frame(values, exclude={3}) == 2
     assert worst_frame(values, exclude={2, 3}) == 4
-    assert worst_frame(values, exclude={0, 2, 3, 4}) == 2  # all dealt with: the worst of them
+    assert worst_frame(values, exclude={0, 2, 3, 4}) == 3  # all dealt with: the worst of them
     with pytest.raises(InputError):
         worst_frame([np.nan])
     with pytest.raises(InputError):
         worst_frame([])
+
+
+def test_a_correction_is_worth_the_doubt_that_it_reaches():
+    values = np.ones(100)
+    values[10], values[60:80] = 0.2, 0.7
+    worth = worth_correcting(values)
+    expected = [sum(max(0, 1 - abs(s - t) / REACH) * (1 - values[s]) for s in range(100)) for t in range(100)]
+    np.testing.assert_allclose(worth, expected, atol=1e-12)
+    assert worth[40] == pytest.approx(0)
+    assert worst_frame(values) in (69, 70)  # many doubtful frames together, not the single most doubtful one
+    assert worst_frame(values, exclude=range(50, 90)) == 10
+    values[60:80] = np.nan
+    assert worst_frame(values) == 10
 
 
 def test_a_frame_without_result_says_so():

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from ivos.errors import InputError
-from ivos.io.video import VideoFile, read_video
+from ivos.io.images import ArrayFrames
+from ivos.io.video import VideoFile, own_reader, read_video
 from ivos.types import Frames
 
 
@@ -109,9 +110,27 @@ def test_going_backward_decodes_a_group_of_pictures_once(tmp_path, monkeypatch):
     assert runs == [20, 0]
 
 
+def test_two_readers_of_a_file_do_not_cost_each_other_their_place(tmp_path, monkeypatch):
+    first = VideoFile(make_video(tmp_path / "a.mp4", gop=40), cache_bytes=3 * 48 * 64 * 3)
+    runs = []
+    start = VideoFile._start_run
+    monkeypatch.setattr(VideoFile, "_start_run", lambda self, t: (runs.append(t), start(self, t))[1])
+    second = own_reader(first)
+    for t in range(20):
+        assert_exact(first, [t])
+        assert_exact(second, [t + 20])
+    assert len(runs) <= 2
+    assert (len(second), second.size, second.fps) == (len(first), first.size, first.fps)
+    held = ArrayFrames(np.zeros((2, 4, 4, 3), np.uint8))
+    assert own_reader(held) is held
+
+
 def test_variable_frame_rate(tmp_path):
     times = np.cumsum(np.random.default_rng(0).integers(10, 90, 30)).tolist()
     frames = read_video(make_video(tmp_path / "vfr.mp4", count=30, times=times))
+    assert frames.rate_varies
+    assert not read_video(make_video(tmp_path / "steady.mp4", count=5)).rate_varies
+    assert not read_video(make_video(tmp_path / "one.mp4", count=1)).rate_varies
     assert len(frames) == 30
     assert_exact(frames, [29, 0, 15, *range(30)])
 

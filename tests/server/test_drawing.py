@@ -132,6 +132,15 @@ def runs_of(mask):
     return [(int(flat[a]), b - a) for a, b in itertools.pairwise(edges)]
 
 
+def test_a_frame_that_was_only_erased_on_is_marked_for_its_object(page):
+    page.stroke(2)
+    page.round()
+    mask = page.mask(4)
+    mask[:, : np.flatnonzero(mask.any(0))[3]] = 0
+    page.post("/paint", frame=4, runs=[value for label in mask.ravel().tolist() for value in (label, 1)])
+    assert page.project["objects"][0]["annotated"] == [2, 4]
+
+
 def test_paint_is_exact_and_later_rounds_respect_it(page):
     page.stroke(2)
     page.round()

@@ -2,8 +2,11 @@
 
 import io
 import json
+import re
 import time
 import zipfile
+from collections import namedtuple
+from pathlib import Path
 
 import av
 import numpy as np
@@ -16,6 +19,7 @@ from tests.server.conftest import clip_pixels
 from ivos.io.masks import davis_palette
 from ivos.io.scribble_files import read_scribbles
 from ivos.server import exporting
+from ivos.server import library as library_module
 
 
 @pytest.fixture
@@ -130,6 +134,37 @@ def test_the_overlay_has_the_colours_of_the_page(done):
     inside &= np.roll(inside, 3, 0) & np.roll(inside, -3, 0) & np.roll(inside, 3, 1) & np.roll(inside, -3, 1)
     expected = (clip_pixels()[4][inside].astype(int) + np.array([0, 255, 255])) / 2
     assert np.abs(frame[inside] - expected).mean() < 20
+
+
+def test_objects_whose_colour_nobody_chose_have_the_pages_colour_too(done):
+    script = (Path(exporting.__file__).parent / "static/js/pure/palette.js").read_text()
+    lifted = [tuple(map(int, each)) for each in re.findall(r"^  \[(\d+), (\d+), (\d+)\], //", script, re.MULTILINE)]
+    assert lifted == [exporting.shown_colour(k) for k in range(1, 10)]
+    frame = frames_of(export(done, format="overlay"), "rgb24")[4].astype(int)
+    inside = done.mask(4) == 1
+    inside &= np.roll(inside, 3, 0) & np.roll(inside, -3, 0) & np.roll(inside, 3, 1) & np.roll(inside, -3, 1)
+    expected = (clip_pixels()[4][inside].astype(int) + np.array(lifted[0])) / 2
+    assert np.abs(frame[inside] - expected).mean() < 20
+
+
+def test_the_room_that_an_export_needs_depends_on_its_format(done, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(library_module.shutil, "disk_usage", lambda _: usage(0, 0, (512 << 20) + 10_000))
+    assert done.client.post(f"{done.base}/exports", json={"format": "prores"}).status_code == 507
+    export(done, format="scribbles")
+    export(done, format="coco", first=2, last=2)
+
+
+def test_a_scribble_file_needs_strokes(page):
+    mask = np.zeros(page.size, int)
+    mask[10:20, 10:20] = 1
+    page.post("/paint", frame=1, runs=[value for label in mask.ravel().tolist() for value in (label, 1)])
+    job = page.ok(page.client.post(f"{page.base}/exports", json={"format": "scribbles"}), 202)
+    until = time.monotonic() + 20
+    while job["status"] == "running" and time.monotonic() < until:
+        job = page.ok(page.client.get(f"{page.base}/exports/{job['number']}"))
+    assert job["status"] == "failed"
+    assert "no stroke to export" in job["message"]
 
 
 @pytest.mark.parametrize("name", ["overlay", "green"])

@@ -5,7 +5,9 @@ import os
 import threading
 import time
 from collections import namedtuple
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +16,7 @@ from tests.server.conftest import Page, clip_pixels
 import ivos
 from ivos.errors import InputError
 from ivos.server import library as library_module
+from ivos.server import workspace as workspace_module
 from ivos.server.library import Library
 from ivos.server.runs import from_runs, to_runs
 
@@ -104,7 +107,7 @@ def test_a_nearly_full_disk_is_told_before_anything_is_written(client, page, mon
     answer = client.post("/api/projects/upload?name=a.mp4", content=clip_file.read_bytes())
     assert answer.status_code == 507
     assert answer.json()["error"]["code"] == "disk"
-    assert "512 MiB are free, 512 MiB have to stay so, and 1 MiB more are needed" in answer.json()["error"]["message"]
+    assert "1 MiB are needed, 512 MiB are free, 512 MiB of which have to stay so" in answer.json()["error"]["message"]
     page.stroke()
     assert client.post(f"{page.base}/rounds", json={"seq": page.project["seq"]}).status_code == 507
     assert client.post("/api/projects/demo").status_code == 507
@@ -118,6 +121,84 @@ def test_the_demo_is_made_once_as_long_as_it_is_untouched(client):
     page.open(first)
     page.stroke()
     assert client.post("/api/projects/demo").json()["id"] != first
+
+
+def test_the_list_keeps_its_order_when_it_is_looked_at(serve, clip_file):
+    with serve() as client:
+        ids = []
+        for name in ("a.mp4", "b.mp4", "c.mp4"):
+            ids.append(client.post(f"/api/projects/upload?name={name}", content=clip_file.read_bytes()).json()["id"])
+            time.sleep(0.01)
+        Page(client).open(ids[0])
+    with serve() as client:
+        listed = client.get("/api/projects").json()["projects"]
+        assert [each["id"] for each in listed] == [ids[0], ids[2], ids[1]]
+        for each in reversed(listed):
+            picture = Image.open(io.BytesIO(client.get(each["thumbnail"]).content))
+            assert picture.size == (160, 120)
+        again = client.get("/api/projects").json()["projects"]
+        assert [(each["id"], each["opened_at"]) for each in again] == [
+            (each["id"], each["opened_at"]) for each in listed
+        ]
+        assert client.get("/api/projects/nothing/thumbnail.jpg").status_code == 404
+
+
+def test_a_project_that_takes_long_to_open_keeps_nobody_from_another(client, page, clip_file, monkeypatch):
+    slow = client.post("/api/projects/upload?name=slow.mp4", content=clip_file.read_bytes()).json()["id"]
+    reading, go_on = threading.Event(), threading.Event()
+    read_video = workspace_module.read_video
+
+    def waits(path):
+        if "slow" in str(path):
+            reading.set()
+            assert go_on.wait(20)
+        return read_video(path)
+
+    monkeypatch.setattr(workspace_module, "read_video", waits)
+    opening = [threading.Thread(target=client.get, args=(f"/api/projects/{slow}",)) for _ in range(2)]
+    for thread in opening:
+        thread.start()
+    assert reading.wait(20)
+    page.stroke(2)
+    assert not go_on.is_set()
+    go_on.set()
+    for thread in opening:
+        thread.join(20)
+    assert client.get(f"/api/projects/{slow}").status_code == 200
+
+
+def test_of_a_folder_only_the_images_are_copied(tmp_path):
+    library, images = Library(tmp_path / "projects", "lite", 480), tmp_path / "images"
+    (images / "raw").mkdir(parents=True)
+    for t, frame in enumerate(clip_pixels(3)):
+        Image.fromarray(frame).save(images / f"{t}.png")
+    (images / "notes.bin").write_bytes(bytes(1000))
+    (images / "raw" / "big.png").write_bytes(bytes(1000))
+    opened = library.open_path(images)
+    assert sorted(p.name for p in (library.folder(opened) / "clip" / "images").iterdir()) == ["0.png", "1.png", "2.png"]
+    assert library.open_path(images) == opened
+
+
+def test_a_varying_frame_rate_is_told_before_work(client, tmp_path, page):
+    path = tmp_path / "vfr.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 100)
+        for number, pixels in enumerate(clip_pixels(6)):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = (number**2) * 4, Fraction(1, 100)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    made = client.post("/api/projects/upload?name=vfr.mp4", content=path.read_bytes()).json()
+    (note,) = client.get(f"/api/projects/{made['id']}/needs").json()["warnings"]
+    assert "frame rate of vfr.mp4 varies" in note
+    assert client.get(f"{page.base}/needs").json()["warnings"] == []
+
+
+def test_names_of_nothing_but_spaces_are_refused(page):
+    assert page.client.patch(page.base, json={"name": "   "}).status_code == 422
+    assert page.client.post(f"{page.base}/objects", json={"seq": page.project["seq"], "name": " "}).status_code == 422
 
 
 def test_frames_are_whole_or_scaled(client, page):

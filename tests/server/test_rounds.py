@@ -44,7 +44,7 @@ def test_a_round_that_waits_behind_another_project_is_cancelled_at_once(page, ne
     other.open(page.client.post("/api/projects/upload?name=cat.mp4", content=clip_file.read_bytes()).json()["id"])
     other.stroke(2)
     page.stroke(2)
-    networks.seconds = 0.3
+    networks.seconds = 1.0
     first, _ = start_round(page)
     with space_of(other) as space:
         waits = threading.Thread(target=other.round)
@@ -196,3 +196,14 @@ def test_undoing_the_removal_of_an_object_brings_it_back_on_a_waiting_frame_afte
     assert 2 not in page.mask(2)
     page.post("/undo")
     np.testing.assert_array_equal(page.mask(2), before)
+
+
+def test_a_round_with_nowhere_to_go_is_refused_and_changes_nothing(page):
+    page.stroke(0)
+    page.round()
+    before = (page.project["seq"], page.project["rounds"], page.masks().tolist())
+    answer = page.client.post(f"{page.base}/rounds", json={"seq": page.project["seq"], "direction": "backward"})
+    assert answer.status_code == 409
+    assert "No frame lies in that direction" in answer.json()["error"]["message"]
+    page.open(page.project["id"])
+    assert (page.project["seq"], page.project["rounds"], page.masks().tolist()) == before

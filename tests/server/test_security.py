@@ -1,5 +1,7 @@
 """Who may talk to the server, and what its answers allow."""
 
+import shutil
+
 import pytest
 from starlette.testclient import TestClient
 from tests.server.conftest import TOKEN
@@ -104,6 +106,31 @@ def test_paths_do_not_escape(client, page, path):
     assert answer.status_code in (404, 422)
     assert "import" not in answer.text
     assert "root:" not in answer.text
+
+
+@pytest.mark.parametrize("place", ["journal.jsonl", "rounds", "exports", "view.json", "clip/dog.mp4", "rounds/9.bin"])
+def test_links_in_a_project_lead_nowhere(serve, client, page, tmp_path, place):
+    page.stroke(2)
+    page.round()
+    theirs = tmp_path / "theirs"
+    shutil.copytree(tmp_path / "projects" / page.project["id"], theirs / "evil")
+    outside = tmp_path / "outside"
+    if place in ("rounds", "exports"):
+        outside.mkdir()
+    else:
+        outside.write_text("a line of somebody else")
+    link = theirs / "evil" / place
+    if link.is_dir():
+        shutil.rmtree(link)
+    link.unlink(missing_ok=True)
+    link.symlink_to(outside)
+    with serve(theirs) as other:
+        assert other.get("/api/projects").json()["projects"] == []
+        for path in ("", "/thumbnail.jpg", "/frames/0.jpg"):
+            answer = other.get(f"/api/projects/evil{path}")
+            assert answer.status_code == 422
+            assert "has a link in it" in answer.json()["error"]["message"]
+    assert list(outside.iterdir()) == [] if outside.is_dir() else outside.read_text() == "a line of somebody else"
 
 
 def test_links_and_clips_that_point_outside_are_refused(client, page, tmp_path):

@@ -138,3 +138,10 @@ def test_what_was_measured_stands_in_a_study(serve, davis, networks):
         page.round()
         assert (study(page)["phase"], study(page)["round"]) == ("find", 1)
         assert "strokes of the running round" in refused("POST", "/undo")
+        measured = [each["id"] for each in page.project["strokes"]]
+        assert "can be deleted" in refused("POST", "/strokes/delete", ids=measured)
+        page.ok(client.post("/api/study/select", json={"frame": 2}))
+        page.stroke(2)
+        assert "can be deleted" in refused("POST", "/strokes/delete", ids=measured)
+        page.post("/strokes/delete", ids=[page.project["strokes"][-1]["id"]])
+        assert [each["id"] for each in page.project["strokes"]] == measured

@@ -10,6 +10,9 @@ The trust of a frame is a product of three numbers in [0, 1], each 1 where nothi
   so that an object that always moves fast is not suspected for it.
 
 Of several objects the most suspicious one counts for the jump and the drop; the confidence is their mean.
+
+A correction is carried to the frames around it, so the frame most worth correcting is not the least trusted one but the
+one with the most doubt, 1 - trust, around it: the sum over all frames, each weighed by how near it is.
 """
 
 from __future__ import annotations
@@ -27,6 +30,9 @@ from ivos.types import LabelMask
 
 NEAR_OBJECT = 0.1
 """Cells with at least this probability count as near the object."""
+
+REACH = 20
+"""Frames to which a correction is thought to carry: its weight falls linearly to nothing there."""
 
 Series = NDArray[np.float64]
 
@@ -52,22 +58,20 @@ class Trust:
         return np.asarray(self.confidence * (1 - jump) * (1 - drop), dtype=np.float64)
 
     def reason(self, frame: int) -> str:
-        """One sentence: what is most suspicious about a frame, for the user to read."""
+        """One sentence: what is most suspicious about a frame and those around it, for the user to read."""
         if np.isnan(self.confidence[frame]):
             return "No round has arrived at this frame yet."
-        doubts = {
-            "confidence": 1 - self.confidence[frame],
-            "jump": self.area_jump[frame].max(initial=0.0),
-            "drop": self.overlap_drop[frame].max(initial=0.0),
-        }
-        main = max(doubts, key=lambda name: doubts[name])
-        if main == "jump":
-            who = int(self.area_jump[frame].argmax()) + 1
-            return f"The area of object {who} differs by {doubts[main]:.0%} from the frames beside it."
-        if main == "drop":
-            who = int(self.overlap_drop[frame].argmax()) + 1
-            return f"Object {who} leaps: its overlap with the frames beside it is {doubts[main]:.2f} below the usual."
-        return f"The outline is unsure: confidence {self.confidence[frame]:.0%}."
+        near = _nearness(frame, len(self.confidence)) * ~np.isnan(self.confidence)
+        near /= near.sum()
+        jumps, drops = near @ self.area_jump, near @ self.overlap_drop
+        unsure = float(near @ np.nan_to_num(1 - self.confidence))
+        jump, drop = jumps.max(initial=0.0), drops.max(initial=0.0)
+        if jump > max(unsure, drop):
+            return f"The area of object {jumps.argmax() + 1} changes by {jump:.0%} from frame to frame around here."
+        if drop > unsure:
+            who = drops.argmax() + 1
+            return f"Object {who} leaps around here: from frame to frame it overlaps {drop:.2f} less than usual."
+        return f"The outline is unsure around here: confidence {1 - unsure:.0%}."
 
 
 def frame_confidence(probability: Tensor) -> float:
@@ -139,21 +143,38 @@ def trust(confidences: ArrayLike, areas: Series, overlaps: Series) -> Trust:
     return Trust(confidence, _area_jump(areas), _overlap_drop(overlaps))
 
 
-def worst_frame(confidences: ArrayLike, *, exclude: Collection[int] = ()) -> int:
-    """The frame most worth correcting: the least confident one, the first of equals.
+def worth_correcting(values: ArrayLike) -> Series:
+    """What a correction on each frame t is worth, shape (T,): the sum of (1 - |s - t| / 20) (1 - trust_s) around it.
 
     Args:
-        confidences: Confidence or trust of each frame, shape (T,); NaN where no round has arrived yet.
+        values: Confidence or trust of each frame, shape (T,), in [0, 1]; NaN, where no round has arrived yet, adds 0.
+    """
+    doubt = np.nan_to_num(1 - np.asarray(values, dtype=np.float64))
+    count = len(doubt)
+    return np.array([_nearness(t, count) @ doubt for t in range(count)], dtype=np.float64)
+
+
+def worst_frame(values: ArrayLike, *, exclude: Collection[int] = ()) -> int:
+    """The frame most worth correcting: the one with the most doubt around it, the first of equals.
+
+    Args:
+        values: Confidence or trust of each frame, shape (T,); NaN where no round has arrived yet.
         exclude: Frames that the user has dealt with already. If they are all there is, the worst of them is returned.
 
     Raises:
         InputError: No frame has a confidence.
     """
-    values = np.asarray(confidences, dtype=np.float64)
-    known = [t for t in range(len(values)) if not np.isnan(values[t])]
+    given = np.asarray(values, dtype=np.float64)
+    known = [t for t in range(len(given)) if not np.isnan(given[t])]
     if not known:
         raise InputError("No frame has a result yet, so none is the worst; annotate a frame and propagate first.")
-    return min([t for t in known if t not in exclude] or known, key=lambda t: values[t])
+    worth = worth_correcting(given)
+    return max([t for t in known if t not in exclude] or known, key=lambda t: worth[t])
+
+
+def _nearness(frame: int, count: int) -> Series:
+    """How far a correction on a frame is thought to carry to each of `count` frames: 1 there, 0 from `REACH` on."""
+    return np.maximum(1 - np.abs(np.arange(count) - frame) / REACH, 0)
 
 
 def _area_jump(areas: Series) -> Series:

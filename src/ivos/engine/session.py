@@ -256,7 +256,7 @@ class Session:
         return trust(self.confidence(), *motion(masks, self.num_objects))
 
     def worst_frame(self) -> int:
-        """The frame most worth correcting: the least trusted one; annotated frames only if there is no other.
+        """The frame most worth correcting, with the most doubt around it; annotated frames only if there is no other.
 
         Raises:
             SessionOrderError: No round has arrived anywhere yet.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 import threading
 import warnings
@@ -46,6 +47,11 @@ def read_video(path: str | Path) -> Frames:
     if not there:
         raise InputError(f"There is no file or folder '{path}'; check the path of the video.")
     return ImageFolder(path) if path.is_dir() else VideoFile(path)
+
+
+def own_reader(frames: Frames) -> Frames:
+    """The same frames for somebody who reads at another place at the same time: a video is decoded apart for each."""
+    return frames.own_reader() if isinstance(frames, VideoFile) else frames
 
 
 class VideoFile:
@@ -109,6 +115,19 @@ class VideoFile:
             else:
                 self._fetch(index)
             return self._cache[index].copy()
+
+    @property
+    def rate_varies(self) -> bool:
+        """Whether some frames are shown much longer than others."""
+        steps = np.diff(self._index.times)
+        return bool(self._index.seekable and len(steps) and steps.max() > 1.5 * steps.min())
+
+    def own_reader(self) -> VideoFile:
+        """The same file with a decoder and a cache of its own; the index is shared."""
+        other = copy.copy(self)
+        other._lock, other._cache = threading.RLock(), OrderedDict()
+        other._open()
+        return other
 
     def _make_index(self) -> VideoIndex:
         try:

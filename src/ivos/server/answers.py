@@ -177,7 +177,7 @@ def summary(library: Library, project_id: str) -> Summary:
         num_rounds=manifest.num_rounds,
         bytes=_folder_bytes(folder),
         opened_at=manifest.opened_at,
-        thumbnail=f"/api/projects/{project_id}/frames/0.jpg?height=120",
+        thumbnail=f"/api/projects/{project_id}/thumbnail.jpg",
     )
 
 

@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from colorsys import hls_to_rgb
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,8 +22,9 @@ from ivos.io.coco import write_coco
 from ivos.io.masks import davis_palette
 from ivos.io.overlay import overlay
 from ivos.io.scribble_files import ScribbleFile, write_scribbles
+from ivos.io.video import own_reader
 from ivos.io.video_writer import write_video
-from ivos.server.document import Document, Look
+from ivos.server.document import Document, Look, default_look
 from ivos.server.schemas import ExportRequest
 from ivos.server.steps import Step
 from ivos.server.viewer import Viewer, scribble
@@ -41,6 +43,31 @@ SUFFIXES = MappingProxyType(
     }
 )
 GREEN = (0, 177, 64)
+BYTES_PER_PIXEL = MappingProxyType(
+    {
+        "palette": 0.05,
+        "binary": 0.05,
+        "overlay": 0.25,
+        "prores": 1.0,
+        "webm": 0.25,
+        "green": 0.25,
+        "coco": 0.05,
+        "scribbles": 0.0,
+    }
+)
+"""What a pixel of a frame takes in each format at most, of usual clips; of PNGs and JSON for every object."""
+SHOWN = (
+    (255, 98, 89),
+    (74, 205, 119),
+    (232, 200, 62),
+    (108, 153, 255),
+    (206, 132, 246),
+    (52, 205, 212),
+    (201, 208, 219),
+    (255, 159, 92),
+    (255, 134, 186),
+)
+"""The page's colours of objects 1 to 9, whose colour nobody chose: those of `palette.js`."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +120,24 @@ class Source:
         return stem + SUFFIXES[self.request.format]
 
     @property
+    def bytes(self) -> int:
+        """What the file takes on the disk, about, at most."""
+        height, width = self.viewer.frames.size
+        share = BYTES_PER_PIXEL[self.request.format]
+        if self.request.format in ("palette", "binary", "coco"):
+            share *= max(1, len(self.objects))
+        return round(share * len(self.frames) * height * width)
+
+    @property
     def palette(self) -> NDArray[np.uint8]:
-        """The DAVIS palette (256, 3) with the colours that the user gave to objects."""
+        """The colour of each label as the page shows it, (256, 3)."""
         colours = davis_palette().copy()
         for k in self.objects:
-            colours[k] = list(bytes.fromhex(self.looks[k].colour[1:]))
+            chosen = self.looks[k].colour
+            if chosen == default_look(k).colour:
+                colours[k] = shown_colour(k)
+            else:
+                colours[k] = list(bytes.fromhex(chosen[1:]))
         return colours
 
     def mask(self, t: int) -> LabelMask:
@@ -108,6 +148,14 @@ class Source:
     def alpha(self, t: int) -> NDArray[np.uint8]:
         """The alpha channel of frame t, other objects left out."""
         return self.viewer.alpha(self.document, self.step, t, self.objects)
+
+
+def shown_colour(object_id: int) -> tuple[int, int, int]:
+    """The colour of an object on the page while nobody chose another."""
+    if object_id <= len(SHOWN):
+        return SHOWN[object_id - 1]
+    red, green, blue = (round(255 * v) for v in hls_to_rgb(object_id * 137.508 % 360 / 360, 0.7, 0.75))
+    return red, green, blue
 
 
 class Counted:
@@ -142,27 +190,27 @@ def write_export(path: Path, source: Source, frames: Counted) -> None:
         InputError: There is nothing to write.
         OutputError: The file cannot be written.
     """
-    viewer = source.viewer
-    fps = viewer.frames.fps
+    clip = own_reader(source.viewer.frames)
+    fps = clip.fps
     match source.request.format:
         case "palette" | "binary":
             _write_pngs(path, source, frames)
         case "overlay":
             colours = source.palette
-            write_video(path, (overlay(viewer.frames[t], source.mask(t), palette=colours) for t in frames), fps=fps)
+            write_video(path, (overlay(clip[t], source.mask(t), palette=colours) for t in frames), fps=fps)
         case "green":
-            write_video(path, (_on_green(viewer.frames[t], source.alpha(t)) for t in frames), fps=fps)
+            write_video(path, (_on_green(clip[t], source.alpha(t)) for t in frames), fps=fps)
         case "prores" | "webm":
             kind: AlphaFormat = "prores" if source.request.format == "prores" else "webm"
-            write_alpha_video(
-                path, (np.dstack([viewer.frames[t], source.alpha(t)]) for t in frames), fps=fps, format=kind
-            )
+            write_alpha_video(path, (np.dstack([clip[t], source.alpha(t)]) for t in frames), fps=fps, format=kind)
         case "coco":
             names = {k: source.looks[k].name for k in source.objects}
             write_coco(path, ((t, source.mask(t)) for t in frames), names)
         case "scribbles":
             chosen = set(frames)
-            write_scribbles(path, ScribbleFile(source.name, len(viewer.frames), _annotations(source, chosen)))
+            if not _annotations(source, chosen):
+                raise InputError("There is no stroke to export in this range; brushwork is no part of a scribble file.")
+            write_scribbles(path, ScribbleFile(source.name, len(clip), _annotations(source, chosen)))
 
 
 def _write_pngs(path: Path, source: Source, frames: Counted) -> None:

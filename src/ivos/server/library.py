@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import time
@@ -11,10 +12,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from PIL import Image
+
 from ivos.errors import InputError, OutputError
-from ivos.io.atomic import make_folder, output_error
+from ivos.io.atomic import atomic_write, make_folder, output_error
 from ivos.io.clip_reference import fingerprint
-from ivos.io.video import read_video
+from ivos.io.images import list_images
+from ivos.io.video import VideoFile, read_video
 from ivos.server.manifest import CLIP, MANIFEST, Manifest, clip_path, now, read_manifest, write_manifest
 from ivos.server.problems import Problem, disk_full, missing
 
@@ -22,6 +26,7 @@ RESERVE_BYTES = 512 << 20
 """Room that stays free on the disk."""
 UPLOAD_SECONDS = 3600.0
 """An upload that has not been written to for so long was broken off."""
+THUMBNAIL, THUMBNAIL_HEIGHT = "thumbnail.jpg", 120
 PROJECT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 DEMO_CLIP = Path(__file__).parent.parent / "data" / "bunny.mp4"
 DEMO_NAME = "bunny (demo)"
@@ -70,22 +75,40 @@ class Library:
                 continue
         return [project_id for _, project_id in sorted(found, reverse=True)]
 
-    def free_bytes(self) -> int:
-        """Room on the disk beyond the reserve."""
-        return shutil.disk_usage(self.root).free - RESERVE_BYTES
+    def thumbnail(self, project_id: str) -> bytes:
+        """A small JPEG of the clip's first frame, made once; the project is not opened for it.
 
-    def check_room(self, needed: int) -> None:
-        """Refuse what would leave less than the reserve.
+        Raises:
+            Problem: There is no such project.
+            InputError: The project or its clip is damaged.
+        """
+        folder = self.folder(project_id)
+        manifest, place = read_manifest(folder), folder / THUMBNAIL
+        if not place.is_file():
+            image = Image.fromarray(read_video(clip_path(folder, manifest))[0])
+            width = max(1, round(image.width * THUMBNAIL_HEIGHT / image.height))
+            content = io.BytesIO()
+            image.resize((width, THUMBNAIL_HEIGHT), Image.Resampling.BILINEAR).save(content, format="JPEG", quality=80)
+            with atomic_write(place) as file:
+                file.write(content.getvalue())
+        return place.read_bytes()
+
+    def free_bytes(self, place: Path | None = None) -> int:
+        """Room beyond the reserve on the disk of `place`, by default the root's."""
+        return shutil.disk_usage(place or self.root).free - RESERVE_BYTES
+
+    def check_room(self, needed: int, place: Path | None = None) -> None:
+        """Refuse what would leave less than the reserve on the disk of `place`, by default the root's.
 
         Raises:
             Problem: The disk has too little room.
         """
-        if needed > self.free_bytes():
-            raise self.no_room(needed)
+        if needed > self.free_bytes(place):
+            raise self.no_room(needed, place)
 
-    def no_room(self, needed: int) -> Problem:
+    def no_room(self, needed: int, place: Path | None = None) -> Problem:
         """The answer to what would leave less than the reserve."""
-        return disk_full(needed, shutil.disk_usage(self.root).free, RESERVE_BYTES)
+        return disk_full(needed, shutil.disk_usage(place or self.root).free, RESERVE_BYTES)
 
     def upload_place(self) -> Path:
         """A new name for a file on its way in; left-overs of broken uploads are in the same folder."""
@@ -148,8 +171,7 @@ class Library:
             manifest = read_manifest(folder)
             if manifest.clip_name == path.name and fingerprint(clip_path(folder, manifest)) == fingerprint(path):
                 return project_id
-        size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.glob("*")) if file.is_file())
-        self.check_room(size)
+        self.check_room(sum(file.stat().st_size for file in _files(path)))
         return self.create(path, path.name, move=False)
 
     def demo(self) -> str:
@@ -182,7 +204,9 @@ class Library:
             if move:
                 shutil.move(clip, draft / kept)
             elif clip.is_dir():
-                shutil.copytree(clip, draft / kept, ignore=shutil.ignore_patterns(".*"))
+                (draft / kept).mkdir()
+                for image in _files(clip):
+                    shutil.copyfile(image, draft / kept / image.name)
             else:
                 shutil.copyfile(clip, draft / kept)
             manifest = self._inspect(draft, kept, shown)
@@ -205,6 +229,11 @@ class Library:
             except InputError as error:
                 raise InputError(str(error).replace(str(draft / kept), shown)) from error
         notes = [str(w.message).replace(str(draft / kept), shown) for w in caught if w.category is UserWarning]
+        if isinstance(frames, VideoFile) and frames.rate_varies:
+            notes.append(
+                f"The frame rate of {shown} varies: exported videos show the same frames at its mean, {frames.fps:.2f}"
+                " a second, and do not keep in step with it. If they have to, encode it with a constant rate first."
+            )
         return Manifest(
             name=shown,
             clip=kept,
@@ -225,10 +254,15 @@ class Library:
         return next(each for each in numbered if each not in taken)
 
 
+def _files(clip: Path) -> tuple[Path, ...]:
+    """What is copied of a clip: the video, or the images of a folder and nothing else that is in it."""
+    return (clip,) if clip.is_file() else list_images(clip)
+
+
 def _shown_name(name: str) -> str:
-    """A file name for people: no folders, nothing that cannot be printed, at most 100 characters."""
+    """A file name for people: no folders, nothing that cannot be printed, at most 80 characters."""
     last = re.split(r"[/\\\\]", name)[-1]
-    return "".join(c for c in last if c.isprintable())[-100:].strip() or "clip"
+    return "".join(c for c in last if c.isprintable())[-80:].strip() or "clip"
 
 
 def _file_name(shown: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,9 +62,11 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of a project.
 
     Raises:
-        InputError: There is no project, or it is damaged, of a newer version, or names a clip outside its folder.
+        InputError: There is no project, or it is damaged, of a newer version, has links, or names a clip outside its
+            folder.
     """
     path = folder / MANIFEST
+    _refuse_links(folder)
     try:
         content = json.loads(path.read_bytes())
         if content.pop("format") != FORMAT:
@@ -81,6 +84,16 @@ def read_manifest(folder: Path) -> Manifest:
         raise InputError(f"The project '{folder}' is damaged: '{MANIFEST}' ({error}).") from error
     clip_path(folder, manifest)
     return manifest
+
+
+def _refuse_links(folder: Path) -> None:
+    """A project comes from anywhere: links in it could have files outside read or overwritten."""
+    for place, folders, files in os.walk(folder):
+        link = next((name for name in (*folders, *files) if Path(place, name).is_symlink()), None)
+        if link is not None:
+            raise InputError(
+                f"The project '{folder}' has a link in it, '{link}', which may lead outside; put the file itself there."
+            )
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -19,7 +19,8 @@ from ivos.server.brain import CACHE_BYTES, Brain
 from ivos.server.workspace import Workspace
 from ivos.types import Annotation, Pixels, Scribble
 
-FRAMES_BYTES = 128 << 20
+FRAMES_BYTES = 256 << 20
+"""Decoded frames that are held at most, of the page and of the round."""
 TRIAL_FRAMES = 4
 FEW_BYTES = 2 << 30
 LONG_SECONDS = 600

@@ -13,7 +13,7 @@ from ivos.types import VOID
 
 
 def painted(document: Document, viewer: Viewer, frame: int, runs: list[int]) -> Event:
-    """The event of a painted mask: the labels it changed, and the objects it gave pixels to.
+    """The event of a painted mask: the labels it changed, and the objects it gave pixels to or took some from.
 
     Raises:
         InputError: The runs are no mask of the clip's size.
@@ -25,7 +25,7 @@ def painted(document: Document, viewer: Viewer, frame: int, runs: list[int]) -> 
     changed = difference != VOID
     if not changed.any():
         raise Problem(422, "input", "The painted mask is the one that is there already; paint something.")
-    given = {*mask[changed].tolist()} - {0}
-    check_objects(document, sorted({*given, *shown[changed].tolist()} - {0}))
-    event = {"op": "paint", "frame": frame, "objects": sorted(given), "runs": to_runs(difference)}
+    objects = sorted({*mask[changed].tolist(), *shown[changed].tolist()} - {0})
+    check_objects(document, objects)
+    event = {"op": "paint", "frame": frame, "objects": objects, "runs": to_runs(difference)}
     return {**event, "locked": document.locked}

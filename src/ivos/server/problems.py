@@ -47,10 +47,10 @@ def busy(what: str = "a round is running; wait for it or cancel it") -> Problem:
 
 def disk_full(needed: int, free: int, reserve: int) -> Problem:
     """507: the disk has too little room; `free` bytes are there, `reserve` of which have to stay."""
-    more = f", and {math.ceil(needed / 2**20)} MiB more are needed" if needed else ""
+    more = f"{math.ceil(needed / 2**20)} MiB are needed, " if needed else ""
     message = (
-        f"The disk is nearly full: {free / 2**20:.0f} MiB are free, {reserve / 2**20:.0f} MiB have to stay so{more}."
-        " Free some space or choose another folder with --projects."
+        f"The disk has too little room: {more}{free / 2**20:.0f} MiB are free, {reserve / 2**20:.0f} MiB of which have"
+        " to stay so. Free some space or choose another folder with --projects."
     )
     return Problem(507, "disk", message)
 

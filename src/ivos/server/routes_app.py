@@ -77,7 +77,7 @@ async def upload(
 @router.get("/projects/{project_id}/needs")
 def clip_needs(space: WorkspaceHere, here: ServicesHere) -> Needs:
     """What work on the clip takes on this machine."""
-    return needs(space, here.trial, here.library.free_bytes())
+    return needs(space, here.trial, here.library.free_bytes(space.folder))
 
 
 def _first(here: Services) -> str | None:

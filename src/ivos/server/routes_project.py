@@ -36,6 +36,7 @@ PathObject = Annotated[int, Path(ge=1, le=254)]
 @router.get("")
 def project(space: WorkspaceHere, here: ServicesHere) -> ProjectAnswer:
     """Everything a page needs after a reload."""
+    space.opened()
     if here.study is not None:
         here.study.prepare(space)
     return project_answer(space)
@@ -52,6 +53,13 @@ def rename(space: WorkspaceHere, here: ServicesHere, request: ProjectName) -> Su
 def remove(project_id: ProjectId, here: ServicesHere) -> None:
     """Delete the project with everything in it: clip, strokes, rounds, exports."""
     here.sessions.remove(project_id)
+
+
+@router.get("/thumbnail.jpg", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
+def thumbnail(project_id: ProjectId, here: ServicesHere) -> Response:
+    """The first frame, small, for the list of projects."""
+    headers = {"Cache-Control": "private, no-cache"}
+    return Response(here.library.thumbnail(project_id), media_type="image/jpeg", headers=headers)
 
 
 @router.get(
@@ -100,8 +108,10 @@ def strokes(space: WorkspaceHere, here: ServicesHere, request: StrokeRequest) ->
 
 
 @router.post("/strokes/delete")
-def delete_strokes(space: WorkspaceHere, request: DeleteStrokes) -> ChangeAnswer:
-    """Some strokes less."""
+def delete_strokes(space: WorkspaceHere, here: ServicesHere, request: DeleteStrokes) -> ChangeAnswer:
+    """Some strokes less; in a study only those of the running round."""
+    if here.study is not None:
+        here.study.check_delete(space, request.ids)
     step = space.document.present
     frames = sorted({stroke.frame for stroke in step.strokes if stroke.id in set(request.ids)})[:4]
     return change(space, lambda: space.delete_strokes(request.seq, request.ids), *frames)

@@ -27,6 +27,7 @@ class Sessions:
         """Nothing is open yet."""
         self.library, self.brain = library, brain
         self._lock = threading.Lock()
+        self._opening: dict[str, threading.Lock] = {}  # of each project: reading one keeps nobody from another
         self._open: dict[str, Workspace] = {}
         self._users: dict[str, int] = {}
 
@@ -38,11 +39,15 @@ class Sessions:
             Problem: There is no such project.
             InputError: It is damaged, or open in another server.
         """
-        with self._lock:
-            if project_id not in self._open:
-                self._open[project_id] = Workspace(project_id, self.library.folder(project_id), self.brain)
-            workspace = self._open[project_id]
-            self._users[project_id] = self._users.get(project_id, 0) + 1
+        with self._gate(project_id):
+            with self._lock:
+                workspace = self._open.get(project_id)
+                self._users[project_id] = self._users.get(project_id, 0) + (workspace is not None)
+            if workspace is None:
+                workspace = Workspace(project_id, self.library.folder(project_id), self.brain)
+                with self._lock:
+                    self._open[project_id] = workspace
+                    self._users[project_id] += 1
         try:
             yield workspace
         finally:
@@ -56,7 +61,7 @@ class Sessions:
         Raises:
             Problem: There is no such project, it is not ours to delete, or a round or an export is at work in it.
         """
-        with self._lock:
+        with self._gate(project_id), self._lock:
             workspace = self._open.get(project_id)
             if workspace is not None:
                 if not workspace.at_rest:
@@ -64,6 +69,10 @@ class Sessions:
                 workspace.close()
                 del self._open[project_id]
             self.library.remove(project_id)
+
+    def _gate(self, project_id: str) -> threading.Lock:
+        with self._lock:
+            return self._opening.setdefault(project_id, threading.Lock())
 
     def unload_idle(self, idle_seconds: float = IDLE_SECONDS) -> list[str]:
         """Let go of the projects that nobody used for so long; their ids."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -145,6 +145,18 @@ class Study:
             self._catch_up()
             if self._meter.doing is not Doing.SCRIBBLE or not workspace.document.present.waiting:
                 raise Problem(409, "order", "In a study only the strokes of the running round can be undone.")
+
+    def check_delete(self, workspace: Workspace, ids: Collection[int]) -> None:
+        """Only strokes of the running round may be deleted: what was measured before stands.
+
+        Raises:
+            Problem: One of them is of an earlier round, or no round is being drawn.
+        """
+        with self._lock:
+            self._catch_up()
+            earlier = {stroke.id for stroke in workspace.document.present.strokes if stroke.round is not None}
+            if self._meter.doing is not Doing.SCRIBBLE or earlier.intersection(ids):
+                raise Problem(409, "order", "In a study only the strokes of the running round can be deleted.")
 
     def satisfied(self, workspace: Workspace) -> None:
         """End the sequence on show, write its rows, show the next.

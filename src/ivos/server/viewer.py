@@ -17,6 +17,7 @@ from ivos.engine.canvas import Canvas
 from ivos.engine.segmenter import ClipSegmenter
 from ivos.engine.state import FrameResult, ObjectFeatures, PendingFrame, State
 from ivos.errors import InputError
+from ivos.io.video import own_reader
 from ivos.server.brain import CACHE_BYTES, Brain
 from ivos.server.document import Document
 from ivos.server.matte import margin, soft_alpha
@@ -58,7 +59,9 @@ class Viewer:
             with self._brain.lock:
                 networks = self._brain.networks
                 canvas = Canvas(self.frames.size, self._resolution, networks.config, networks.device)
-                self._segmenter = self._segmenter or ClipSegmenter(networks, self.frames, 1, canvas, CACHE_BYTES)
+                self._segmenter = self._segmenter or ClipSegmenter(
+                    networks, own_reader(self.frames), 1, canvas, CACHE_BYTES
+                )
         return self._segmenter
 
     @property

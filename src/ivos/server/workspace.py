@@ -74,7 +74,6 @@ class Workspace:
         self.closed = False
         self.exports = ExportJobs(folder / folder_files.EXPORTS, brain)
         self.view, self.export_choice = folder_files.read_view(folder)
-        self._note(opened_at=folder_files.now())
 
     @property
     def seq(self) -> int:
@@ -174,6 +173,12 @@ class Workspace:
                 raise SessionOrderError("There is nothing to redo: the last step was not an undo.")
             self._append({"op": "redo"})
 
+    def opened(self) -> None:
+        """Remember that a user opened the project now, for the list of projects."""
+        with self.lock:
+            self._check_open()
+            self._note(opened_at=folder_files.now())
+
     def rename(self, name: str) -> None:
         """Give the project another name; its folder and address stay. No step of undo."""
         with self.lock:
@@ -187,19 +192,26 @@ class Workspace:
             self.view = view
             folder_files.write_view(self.folder, self.view, self.export_choice)
 
+    def export_bytes(self, choice: ExportRequest) -> int:
+        """Room on the disk that an export takes, about, at most."""
+        with self.lock:
+            return self._source(choice).bytes
+
     def export(self, choice: ExportRequest) -> ExportJob:
         """Start an export of the masks as they are shown now, and remember what was asked for."""
         with self.lock:
             self._check_open()
             if self.running is not None:
                 raise busy()
-            step, looks = self.document.present, self.document.looks
-            own = {k: looks[k] for k in step.objects}
-            source = Source(self.manifest.name, self.viewer, self.document, step, own, choice)
-            job = self.exports.start(self.id, source)
+            job = self.exports.start(self.id, self._source(choice))
             self.export_choice = choice
             folder_files.write_view(self.folder, self.view, self.export_choice)
             return job
+
+    def _source(self, choice: ExportRequest) -> Source:
+        step, looks = self.document.present, self.document.looks
+        own = {k: looks[k] for k in step.objects}
+        return Source(self.manifest.name, self.viewer, self.document, step, own, choice)
 
     def begin_round(self, request: RoundRequest) -> RunningRound:
         """Start a round in the worker.
@@ -216,6 +228,11 @@ class Workspace:
             direction: Direction = request.direction
             reach = self._brain.networks.config.reach
             passes = plan(state, direction, within, reach, {*document.locked, *step.removed})
+            if not state.pending and not any(run.targets for run in passes):
+                raise SessionOrderError(
+                    "No frame lies in that direction, within the marks, before the next annotated one; the masks there"
+                    " are as they are. Propagate the other way, or scribble on another frame."
+                )
             frames = [*state.pending, *(t for run in passes for t in run.targets)]
             number = document.seq + 1
             writer = RoundWriter(self.folder, number, state.pending, self._brain.fingerprint)

@@ -134,6 +134,26 @@ class Canvas:
             return mask
         return np.where(np.isin(certain, [VOID, *without], invert=True), certain, mask)
 
+    def exact_probability(self, result: FrameResult | None, ids: Sequence[int]) -> NDArray[np.float32]:
+        """The probability of each object of `ids` at full size, (len(ids), *size), that agrees with `shown`: brushwork
+        and held strokes are sure; 0 for objects that the result does not have.
+        """
+        probability = np.zeros((len(ids), *self.size), np.float32)
+        if result is None:
+            return probability
+        if result.objects:
+            there = self.probability(result.logits)
+            for k in set(result.objects).intersection(ids):
+                probability[ids.index(k)] = there[result.objects.index(k)]
+        if result.held is not None:
+            held = object_rows(result.held, ids)
+            wrong = (result.held != VOID) & ((probability >= self._config.fusion_threshold) != held)
+            probability[wrong] = held[wrong]
+        if result.brushwork is not None:
+            painted = result.brushwork != VOID
+            probability[:, painted] = object_rows(result.brushwork, ids)[:, painted]
+        return probability
+
     def cell_mask(self, result: FrameResult | None, without: Collection[int] = ()) -> LabelMask:
         """The label mask of a result at stride 4 of the padded frame, shape `cells`; arguments as of `shown`."""
         ids = [k for k in result.objects if k not in without] if result else []

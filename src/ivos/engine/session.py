@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ivos.core.confidence import Trust, motion, trust, worst_frame
 from ivos.engine.annotating import painted, scribbled
 from ivos.engine.archive import pack
-from ivos.engine.canvas import Canvas, object_rows
+from ivos.engine.canvas import Canvas
 from ivos.engine.history import History
 from ivos.engine.masks import Masks
 from ivos.engine.rounds import Direction, Pass, plan, propagation
@@ -23,7 +23,7 @@ from ivos.io.clip_reference import refer_to_clip
 from ivos.io.masks import check_mask
 from ivos.io.project import ProjectData, save_project
 from ivos.model.networks import Networks, weights_digest
-from ivos.types import MAX_OBJECTS, VOID, Annotation, Frames, LabelMask, Scribble
+from ivos.types import MAX_OBJECTS, Annotation, Frames, LabelMask, Scribble
 
 CACHE_BYTES = 320 << 20
 
@@ -215,19 +215,7 @@ class Session:
             InputError: There is no such frame.
         """
         self._check_frame(t)
-        result = self.history.state.results[t]
-        probability = np.zeros((self.num_objects, *self.frames.size), np.float32)
-        if result is not None and result.objects:
-            probability[np.array(result.objects) - 1] = self._canvas.probability(result.logits)
-        ids = range(1, self.num_objects + 1)
-        if result is not None and result.held is not None:
-            held = object_rows(result.held, ids)
-            wrong = (result.held != VOID) & ((probability >= self.model.config.fusion_threshold) != held)
-            probability[wrong] = held[wrong]
-        if result is not None and result.brushwork is not None:
-            painted = result.brushwork != VOID
-            probability[:, painted] = object_rows(result.brushwork, ids)[:, painted]
-        return probability
+        return self._canvas.exact_probability(self.history.state.results[t], range(1, self.num_objects + 1))
 
     def preview(self, t: int) -> LabelMask:
         """The label mask of frame t as its pending annotation will make it, else as in `mask`."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from ivos.errors import InputError
+from ivos.engine.rounds import Pass
+from ivos.engine.state import State
+from ivos.errors import InputError, SessionOrderError
 from ivos.server.document import Document
 from ivos.server.problems import Problem, missing
 
@@ -32,6 +34,29 @@ def check_unlocked(document: Document, objects: Iterable[int]) -> None:
         look = document.looks.get(object_id)
         if look is not None and look.locked:
             raise Problem(409, "locked", f"'{look.name}' is locked; unlock it to change it.")
+
+
+def check_strokes(document: Document, ids: Collection[int]) -> set[int]:
+    """Refuse strokes that do not exist or are of locked objects; the frames that they are on."""
+    own = {stroke.id: stroke for stroke in document.present.strokes}
+    unknown = sorted(set(ids) - own.keys())
+    if unknown:
+        raise missing(f"stroke {unknown[0]}")
+    check_unlocked(document, (own[each].object_id for each in ids))
+    return {own[each].frame for each in ids}
+
+
+def check_somewhere(state: State, passes: Iterable[Pass]) -> None:
+    """Refuse a round that comes to no frame.
+
+    Raises:
+        SessionOrderError: It does not.
+    """
+    if not state.pending and not any(run.targets for run in passes):
+        raise SessionOrderError(
+            "No frame lies in that direction, within the marks, before the next annotated one; the masks there are as"
+            " they are. Propagate the other way, or scribble on another frame."
+        )
 
 
 def check_marks(within: range, drawn: Iterable[int]) -> None:

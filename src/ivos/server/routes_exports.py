@@ -22,8 +22,7 @@ Number = Annotated[int, Path(ge=1, le=10**9)]
 @router.post("/projects/{project_id}/exports", status_code=202)
 def start(space: WorkspaceHere, here: ServicesHere, request: ExportRequest) -> ExportAnswer:
     """Start an export."""
-    here.library.check_room(space.export_bytes(request), space.folder)
-    return space.export(request).answer()
+    return space.export(request, here.library.check_room).answer()
 
 
 @router.get("/projects/{project_id}/exports/{number}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from ivos.errors import InputError, SessionOrderError
 from ivos.io.video import read_video
 from ivos.server import manifest as folder_files
 from ivos.server.brain import Brain
-from ivos.server.checks import check_marks, check_object, check_objects, check_unlocked, marked_range
+from ivos.server.checks import check_marks, check_object, check_objects, check_somewhere, check_strokes, marked_range
 from ivos.server.document import STEPS, Document
 from ivos.server.export_jobs import ExportJob, ExportJobs
 from ivos.server.exporting import Source
@@ -88,15 +88,13 @@ class Workspace:
     def stop(self) -> RunningRound | None:
         """Have round and export stop before their next frames; the round that still has to."""
         self.exports.cancel()
-        running = self.running
-        if running is not None:
+        if (running := self.running) is not None:
             running.cancel()
         return running
 
     def close(self) -> None:
         """Stop the round that runs, if any, and let go of the project; what is done is on the disk."""
-        running = self.stop()
-        if running is not None:
+        if (running := self.stop()) is not None:
             running.over.wait()
         with self.lock:
             self.closed = True
@@ -126,13 +124,9 @@ class Workspace:
     def delete_strokes(self, seq: int, ids: Collection[int]) -> tuple[int, ...]:
         """Some strokes less; the frames they were on."""
         with self._changing(seq):
-            own = {stroke.id: stroke for stroke in self.document.present.strokes}
-            unknown = sorted(set(ids) - own.keys())
-            if unknown:
-                raise missing(f"stroke {unknown[0]}")
-            check_unlocked(self.document, (own[each].object_id for each in ids))
+            frames = check_strokes(self.document, ids)
             self._append({"op": "unstroke", "ids": sorted(set(ids)), "locked": self.document.locked})
-            return tuple(sorted({own[each].frame for each in ids}))
+            return tuple(sorted(frames))
 
     def add_object(self, seq: int, name: str | None) -> None:
         """A new object."""
@@ -192,26 +186,20 @@ class Workspace:
             self.view = view
             folder_files.write_view(self.folder, self.view, self.export_choice)
 
-    def export_bytes(self, choice: ExportRequest) -> int:
-        """Room on the disk that an export takes, about, at most."""
-        with self.lock:
-            return self._source(choice).bytes
-
-    def export(self, choice: ExportRequest) -> ExportJob:
-        """Start an export of the masks as they are shown now, and remember what was asked for."""
+    def export(self, choice: ExportRequest, check_room: Callable[[int, Path], None]) -> ExportJob:
+        """Start an export of the masks as they are shown now, if there is room; remember what was asked for."""
         with self.lock:
             self._check_open()
             if self.running is not None:
                 raise busy()
-            job = self.exports.start(self.id, self._source(choice))
+            step, looks = self.document.present, self.document.looks
+            own = {k: looks[k] for k in step.objects}
+            source = Source(self.manifest.name, self.viewer, self.document, step, own, choice)
+            check_room(source.bytes, self.folder)
+            job = self.exports.start(self.id, source)
             self.export_choice = choice
             folder_files.write_view(self.folder, self.view, self.export_choice)
             return job
-
-    def _source(self, choice: ExportRequest) -> Source:
-        step, looks = self.document.present, self.document.looks
-        own = {k: looks[k] for k in step.objects}
-        return Source(self.manifest.name, self.viewer, self.document, step, own, choice)
 
     def begin_round(self, request: RoundRequest) -> RunningRound:
         """Start a round in the worker.
@@ -228,11 +216,7 @@ class Workspace:
             direction: Direction = request.direction
             reach = self._brain.networks.config.reach
             passes = plan(state, direction, within, reach, {*document.locked, *step.removed})
-            if not state.pending and not any(run.targets for run in passes):
-                raise SessionOrderError(
-                    "No frame lies in that direction, within the marks, before the next annotated one; the masks there"
-                    " are as they are. Propagate the other way, or scribble on another frame."
-                )
+            check_somewhere(state, passes)
             frames = [*state.pending, *(t for run in passes for t in run.targets)]
             number = document.seq + 1
             writer = RoundWriter(self.folder, number, state.pending, self._brain.fingerprint)

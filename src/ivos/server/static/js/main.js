@@ -107,7 +107,7 @@ async function leave() {
   editing = null;
   if (named()) history.replaceState(null, "", "#");
   await showStart(app, async (project, { isNew }) => {
-    if (isNew && !(await confirmNeeds(project.name, await fetchNeeds(project.id)))) return;
+    if (isNew && !(await confirmNeeds(project.name, await fetchNeeds(project.id)))) return leave(); // the list has it now
     if (isNew) informed.add(project.id);
     location.hash = `#/${project.id}`;
   });

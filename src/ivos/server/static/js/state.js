@@ -52,11 +52,12 @@ export function newStore() {
 /** Take over where the user was when the project was last open. @param {AppStore} store @param {Project} project */
 export function restoreView(store, project) {
   const { view, clip, objects } = project;
+  const inside = (/** @type {number | null} */ t) => (t !== null && t < clip.num_frames ? t : null);
   const known = objects.some((object) => object.id === view.object_id);
   store.set({
     t: Math.max(0, Math.min(clip.num_frames - 1, view.frame)),
     objectId: known ? view.object_id : (objects[0]?.id ?? 1),
-    overlay: view.overlay, opacity: view.opacity, brush: view.brush, first: view.in_frame, last: view.out_frame,
+    overlay: view.overlay, opacity: view.opacity, brush: view.brush, first: inside(view.in_frame), last: inside(view.out_frame),
     picked: null, playing: false, tool: "draw", sign: "add", visited: [], needs: null,
   });
 }

@@ -151,10 +151,11 @@ export class Editing {
     this.store.set({ picked: null });
   }
 
-  /** Send the mask under the brush after a drag; it stays on screen until the server has it. */
-  async sendBrushwork() {
+  /** Send the mask under the brush after a drag, if that changed it; it stays on screen until the server has it. @param {number} [version] before the drag */
+  async sendBrushwork(version) {
     const work = this.brushwork;
     if (!work) return;
+    if (work.version === version) return this.release(work);
     await this.change("POST", "/paint", { frame: work.t, runs: encode(work.labels) });
     this.release(work);
   }

@@ -55,7 +55,7 @@ export const BINDINGS = [
 /** Mouse gestures, for the help dialog only. @type {{group: string, keys: string[], text: string}[]} */
 export const GESTURES = [
   { group: "Draw", keys: ["Left drag"], text: "Add to the object" },
-  { group: "Draw", keys: ["Right drag", "Alt+drag"], text: "Take away" },
+  { group: "Draw", keys: ["Right drag", "Alt+drag"], text: "Take away: background, of no object" },
   { group: "Draw", keys: ["1 … 9"], text: "Choose the object" },
   { group: "Look", keys: ["Wheel"], text: "Zoom at the cursor" },
   { group: "Look", keys: ["Middle drag"], text: "Pan (or hold Space and drag)" },

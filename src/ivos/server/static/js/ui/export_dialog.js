@@ -15,7 +15,7 @@ const FORMATS = [
   ["prores", "Alpha video, ProRes 4444", "For editing programs, mov"],
   ["webm", "Alpha video, VP9", "For the web, webm"],
   ["coco", "COCO JSON", "Run-length masks with boxes and areas"],
-  ["scribbles", "Scribbles JSON", "Your strokes, as DAVIS writes them"],
+  ["scribbles", "Scribbles JSON", "Your strokes, without brushwork, as DAVIS writes them"],
 ];
 /**
  * @param {import("../state.js").AppStore} store

@@ -23,7 +23,8 @@ export function listen(store, actions, pen) {
   });
   for (const button of document.querySelectorAll("[data-hold]")) {
     button.addEventListener("pointerdown", () => store.set({ before: true }));
-    for (const end of ["pointerup", "pointerleave", "blur"]) button.addEventListener(end, () => store.set({ before: false }));
+    button.addEventListener("keydown", (/** @type {any} */ event) => (event.key === "Enter" || event.key === " ") && store.set({ before: true }));
+    for (const end of ["pointerup", "pointerleave", "keyup", "blur"]) button.addEventListener(end, () => store.set({ before: false }));
   }
   tooltips();
 }
@@ -49,7 +50,7 @@ function keyDown(event, store, actions, pen) {
   }
   if (found.held) return store.set({ [HELD[found.action]]: true });
   if (found.action === "object.choose") {
-    const object = store.state.project?.objects.find(({ id }) => id === found.object);
+    const object = store.state.project?.objects[(found.object ?? 0) - 1]; // its place in the list: ids are never used again
     if (object) store.set({ objectId: object.id });
     return;
   }

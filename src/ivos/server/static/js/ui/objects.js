@@ -16,8 +16,8 @@ export function objectList(store, editing) {
     const { project, objectId } = store.state;
     if (!project) return;
     refill(list, JSON.stringify([project.id, project.objects, objectId, renaming]), () => {
-      const items = project.objects.map((object) =>
-        row(object, object.id === objectId, {
+      const items = project.objects.map((object, i) =>
+        row(object, i + 1, object.id === objectId, {
           choose: () => store.set({ objectId: object.id }),
           colour: (value) => patch(object, { colour: value }),
           visible: () => patch(object, { visible: !object.visible }),
@@ -50,12 +50,14 @@ export function objectList(store, editing) {
 
 /**
  * @param {ObjectFacts} object
+ * @param {number} place in the list, from 1: its key
  * @param {boolean} current
  * @param {{choose: () => void, colour: (value: string) => void, visible: () => void, locked: () => void, remove: () => void,
  *   rename: ((name: string | null) => void) | null, edit: () => void}} act
  */
-function row(object, current, act) {
-  const swatch = h("span", { class: "swatch", "data-tip": "Change the colour" }, object.id <= 9 ? String(object.id) : "");
+function row(object, place, current, act) {
+  const key = place <= 9 ? String(place) : "";
+  const swatch = h("span", { class: "swatch", "data-tip": "Change the colour" }, key);
   const colour = colourOf(object);
   swatch.style.background = css(colour);
   swatch.style.color = luminance(colour) > 0.18 ? "#101215" : "#ffffff";
@@ -65,7 +67,7 @@ function row(object, current, act) {
     "li",
     { class: "object", "aria-current": String(current), "data-object": object.id },
     swatch,
-    act.rename ? nameField(object, act.rename) : nameButton(object, act),
+    act.rename ? nameField(object, act.rename) : nameButton(object, key, act),
     count > 0 && h("span", { class: "marks", "data-tip": `Annotated on ${plural(count, "frame")}` }, plural(count, "frame")),
     flag("when-hover", "trash", `Delete ${object.name}`, act.remove),
     flag(object.locked ? "on" : "when-hover", object.locked ? "lock" : "unlock", object.locked ? "Unlock" : "Lock: strokes and brush leave it alone", act.locked),
@@ -73,9 +75,8 @@ function row(object, current, act) {
   );
 }
 
-/** @param {ObjectFacts} object @param {{choose: () => void, edit: () => void}} act */
-function nameButton(object, act) {
-  const keys = object.id <= 9 ? String(object.id) : "";
+/** @param {ObjectFacts} object @param {string} keys @param {{choose: () => void, edit: () => void}} act */
+function nameButton(object, keys, act) {
   const props = { class: "choose", "data-tip": "Choose; double-click or F2 to rename", "data-keys": keys, onclick: act.choose, ondblclick: act.edit };
   const onkeydown = (/** @type {KeyboardEvent} */ e) => e.key === "F2" && act.edit();
   return h("button", { ...props, onkeydown }, object.name);

@@ -16,7 +16,7 @@ export class Pen {
   constructor(stage) {
     this.stage = stage;
     this.store = stage.store;
-    /** @type {{kind: "stroke" | "paint" | "pan", id: number, began: number, from: [number, number], erase?: boolean, before?: Uint8Array} | null} */
+    /** @type {{kind: "stroke" | "paint" | "pan", id: number, began: number, from: [number, number], erase?: boolean, before?: Uint8Array, version?: number} | null} */
     this.drag = null;
     this.panned = false; // Space was used to pan: letting it go does not play
     const { canvas } = stage;
@@ -85,6 +85,7 @@ export class Pen {
     if (offline) toast("The server does not answer, so nothing can be saved. Start it again and open the address it prints.");
     else if (round) toast("A round is running. Wait for it, or stop it with Esc, then draw.");
     else if (!object) toast("Make an object first: press N.");
+    else if (!object.visible) toast(`${object.name} is hidden. Show it in the list of objects to draw on it.`);
     else if (object.locked) toast(`${object.name} is locked. Unlock it in the list of objects to draw on it.`);
     else if (study?.phase === "finished") toast("This study is finished. Thank you.");
     else if (study?.phase === "find" && study.round > 0) toast("Choose the frame to correct first: press A.");
@@ -123,7 +124,7 @@ export class Pen {
     if (!drag || drag.id !== event.pointerId) return;
     this.drag = null;
     if (drag.kind === "stroke" && stage.live) this.send(drag.began, stage.live);
-    if (drag.kind === "paint") stage.editing()?.sendBrushwork();
+    if (drag.kind === "paint") stage.editing()?.sendBrushwork(drag.version);
     stage.live = null;
     this.dress();
     stage.schedule();
@@ -154,6 +155,7 @@ export class Pen {
     if (!work || !this.drag) return;
     work.held += 1;
     this.drag.before = work.labels.slice();
+    this.drag.version = work.version;
   }
 
   /** Make sure there is a mask to paint on. @returns {boolean} */

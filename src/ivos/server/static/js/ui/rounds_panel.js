@@ -30,6 +30,7 @@ export function roundsPanel(store, editing) {
 export function nextStep(s) {
   const { annotated = [], rounds = [], stale = false, waiting = [] } = s.project ?? {};
   if (!rounds.length) return annotated.length || s.sending.length ? 1 : 0;
+  if (!annotated.length) return 0; // every stroke was deleted
   return stale || waiting.length ? 1 : 2;
 }
 
@@ -54,7 +55,7 @@ function facts(s) {
   const [from, until] = [s.first ?? 0, s.last ?? (clip?.num_frames ?? 1) - 1];
   const last = rounds[rounds.length - 1];
   const parts = [];
-  if (last && stale) parts.push("Changed: propagate again");
+  if (last && stale) parts.push(s.project?.annotated.length ? "Changed: propagate again" : "No strokes left: scribble again, or undo");
   else if (last) parts.push(`${plural(rounds.length, "round")}${last.partial ? ", the last one partial" : ""}`);
   else if (s.needs) parts.push(`A round: ${plural(until - from + 1, "frame")}, about ${duration(s.needs.seconds_per_frame * (until - from + 1))}, ${bytes(s.needs.memory_bytes)} of memory`);
   if (s.first !== null || s.last !== null) parts.push(`range ${from}–${until}`);

@@ -20,7 +20,7 @@ export function strokesList(store, editing) {
         const object = objects.get(stroke.object_id);
         const mark = h("span", { class: `mark ${stroke.kind}` });
         mark.style.background = object ? css(colourOf(object)) : "#fff";
-        const name = stroke.kind === "add" ? (object?.name ?? "") : `not ${object?.name ?? "object"}`;
+        const name = stroke.kind === "add" ? (object?.name ?? "") : "background";
         return h(
           "li",
           { class: "stroke", "aria-selected": String(stroke.id === s.picked) },

@@ -38,6 +38,41 @@ def test_objects_are_made_named_hidden_locked_and_deleted(editor: Editor, server
     until(lambda: len(server.project()["objects"]) == 2)
 
 
+def test_the_keys_count_the_objects_in_the_list_and_a_hidden_one_is_not_drawn_on(editor: Editor, server: Server) -> None:
+    editor.press("n")
+    editor.page.wait_for_selector("[data-object='2'][aria-current='true']")
+    editor.press("Control+z")
+    until(lambda: len(server.project()["objects"]) == 1)
+    editor.press("n")
+    editor.page.wait_for_selector("[data-object='3'][aria-current='true']")  # ids are never used again
+    editor.press("1")
+    editor.page.wait_for_selector("[data-object='1'][aria-current='true']")
+    editor.press("2")
+    editor.page.wait_for_selector("[data-object='3'][aria-current='true']")
+    editor.page.click("[data-object='3'] [aria-label='Hide']")
+    until(lambda: not server.project()["objects"][1]["visible"])
+    editor.stroke(*ROCK)
+    editor.toast("is hidden")
+    assert server.project()["strokes"] == []
+
+
+def test_an_eraser_that_finds_nothing_changes_nothing_and_every_deleted_stroke_asks_for_new_ones(
+    editor: Editor, server: Server
+) -> None:
+    editor.draw(*BODY)
+    editor.round()
+    before = server.project()["seq"]
+    editor.press("e")
+    editor.stroke((0.90, 0.10), (0.95, 0.10))
+    editor.saved()
+    assert server.project()["seq"] == before
+    assert editor.page.locator(".toast.error").count() == 0
+    editor.press("Control+Shift+Delete")
+    until(lambda: server.project()["strokes"] == [])
+    editor.page.wait_for_selector("#rounds .facts :text('scribble again')")
+    editor.page.wait_for_selector("#rounds [data-step='1'][aria-current='step']")
+
+
 def test_the_chosen_object_is_in_sight_in_a_long_list(editor: Editor) -> None:
     for k in range(2, 11):
         editor.press("n")

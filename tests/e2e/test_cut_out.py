@@ -122,7 +122,7 @@ def test_a_stroke_can_be_picked_and_deleted(editor: Editor, server: Server) -> N
     editor.draw(*SKY)
     editor.press("g")
     editor.page.mouse.click(*editor.at(0.33, 0.63))
-    assert editor.page.locator("#strokes [aria-selected=true]").count() == 1
+    assert editor.page.locator("#strokes [aria-current=true]").count() == 1
     editor.press("Delete")
     until(lambda: len(server.project()["strokes"]) == 1)
     assert server.project()["strokes"][0]["path"][0][0] > 0.8

@@ -23,7 +23,7 @@ export function strokesList(store, editing) {
         const name = stroke.kind === "add" ? (object?.name ?? "") : "background";
         return h(
           "li",
-          { class: "stroke", "aria-selected": String(stroke.id === s.picked) },
+          { class: "stroke", "aria-current": String(stroke.id === s.picked) },
           h("button", { class: "choose", onclick: () => store.set({ picked: stroke.id === s.picked ? null : stroke.id }) }, mark, `${i + 1} · ${name}`),
           stroke.round !== null && h("span", { class: "quiet", "data-tip": "The round that used it" }, `round ${stroke.round}`),
           h("button", { class: "icon", "aria-label": `Delete stroke ${i + 1}`, "data-tip": "Delete this stroke", onclick: () => editing()?.deleteStrokes([stroke.id]) }, icon("close")),

@@ -38,7 +38,9 @@ def test_objects_are_made_named_hidden_locked_and_deleted(editor: Editor, server
     until(lambda: len(server.project()["objects"]) == 2)
 
 
-def test_the_keys_count_the_objects_in_the_list_and_a_hidden_one_is_not_drawn_on(editor: Editor, server: Server) -> None:
+def test_the_keys_count_the_objects_in_the_list_and_hidden_ones_are_not_drawn_on(
+    editor: Editor, server: Server
+) -> None:
     editor.press("n")
     editor.page.wait_for_selector("[data-object='2'][aria-current='true']")
     editor.press("Control+z")

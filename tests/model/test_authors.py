@@ -135,7 +135,6 @@ def test_values_that_are_not_finite(released, saved):
         lambda zeros: zeros.to(torch.complex64),
         lambda zeros: zeros.to(torch.float8_e4m3fn),
         lambda zeros: zeros.to_sparse(),
-        lambda zeros: zeros.to("meta"),
         lambda zeros: torch.quantize_per_tensor(zeros, 0.1, 0, torch.qint8),
         lambda zeros: torch.nested.nested_tensor([zeros]),
     ],
@@ -143,6 +142,11 @@ def test_values_that_are_not_finite(released, saved):
 def test_other_kinds_of_tensors(made, released):
     with pytest.raises(WeightsError, match=r"tensor conv1x1\.bias is no plain tensor of floating-point numbers"):
         convert(released | {"conv1x1.bias": made(torch.zeros(2048))})
+
+
+def test_a_checkpoint_whose_tensors_hold_no_values(released, saved):
+    with pytest.raises(WeightsError, match="not a plain state dict of tensors"):
+        read_checkpoint(saved(released | {"conv1x1.bias": torch.zeros(2048, device="meta")}))
 
 
 def test_tensors_of_half_and_double_precision_are_taken(released, saved):

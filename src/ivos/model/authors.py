@@ -12,8 +12,9 @@ from ivos.errors import InputError, WeightsError
 from ivos.model.config import PRESETS
 from ivos.model.paper_net import PaperATNet
 
-NUMBERS = {True: {torch.float16, torch.bfloat16, torch.float32, torch.float64}, False: {torch.int32, torch.int64}}
-"""Types that a floating-point tensor, or one of whole numbers, may have on disk."""
+FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
+NUMBERS = {True: FLOATS, False: FLOATS | {torch.int32, torch.int64}}
+"""Types that a floating-point tensor, or a counter of batches (which nothing reads), may have on disk."""
 
 BOTTLENECK = {
     "conv1": "conv1",
@@ -77,7 +78,8 @@ def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         state: State dict of the authors' network, 912 tensors.
 
     Raises:
-        WeightsError: A tensor is missing, unknown, of another shape or kind of number, or not finite.
+        WeightsError: A tensor is missing, unknown, of another shape or kind of number, or not finite (one on the meta
+            device, which holds no values, is taken for its shape).
     """
     names = layer_names()
     ours, unknown = {}, []
@@ -107,11 +109,11 @@ def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _check_tensor(name: str, tensor: Tensor, expected: Tensor) -> None:
     wrong = None
     plain = tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_quantized
-    if not plain or tensor.device.type != "cpu" or tensor.dtype not in NUMBERS[expected.is_floating_point()]:
-        wrong = f"is no plain tensor of {'floating-point' if expected.is_floating_point() else 'whole'} numbers"
+    if not plain or tensor.dtype not in NUMBERS[expected.is_floating_point()]:
+        wrong = f"is no plain tensor of {'floating-point ' if expected.is_floating_point() else ''}numbers"
     elif tensor.shape != expected.shape:
         wrong = f"has the shape {tuple(tensor.shape)}; expected {tuple(expected.shape)}"
-    elif not torch.stack(tensor.aminmax()).isfinite().all():
+    elif not tensor.is_meta and not torch.stack(tensor.aminmax()).isfinite().all():
         wrong = "has values that are not finite"
     if wrong is not None:
         raise WeightsError(f"The checkpoint's tensor {name} {wrong}. Use the released ATNet-checkpoint.pth.")
@@ -147,5 +149,5 @@ def read_checkpoint(path: str | Path) -> PaperATNet:
 
 def _is_state_dict(content: object) -> bool:
     return isinstance(content, Mapping) and all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
+        isinstance(key, str) and isinstance(value, Tensor) and not value.is_meta for key, value in content.items()
     )

@@ -14,6 +14,16 @@ from PIL import Image
 from ivos.io.masks import write_mask
 
 HEIGHT, WIDTH = 120, 160
+LATE_ANSWERS = """(() => {
+    let count = 0;
+    const fetched = window.fetch;
+    window.fetch = async (what, how) => {
+        const answer = await fetched(what, how);
+        if (String(what).endsWith("/study") && (how?.method ?? "GET") === "GET") await new Promise((go) => setTimeout(go, ++count % 2 ? 0 : 800));
+        return answer;
+    };
+})()"""
+"""Every second thing the server says of the study reaches the page late, when something newer may be known."""
 
 
 @pytest.fixture
@@ -59,6 +69,8 @@ def scribble(editor: Editor) -> None:
 
 def test_a_person_goes_through_the_study(study: Server, open_page: Any) -> None:
     editor = open_page(study)
+    editor.page.add_init_script(LATE_ANSWERS)
+    editor.page.reload()
     editor.ready()
     for number in (1, 2):
         editor.page.wait_for_selector(f"#study :text('{number} of 2')")

@@ -12,27 +12,36 @@ const PHASES = {
 
 /** @param {import("../state.js").AppStore} store @param {(id: string) => Promise<void>} open open a project */
 export function studyPanel(store, open) {
-  const take = async (/** @type {Promise<any>} */ answer) => {
-    const study = await answer.catch(report);
-    if (!study) return;
-    if (study.project_id && study.project_id !== store.state.project?.id) await open(study.project_id);
-    store.set({ study, ...held(study) }); // after its clip, so that the panel never speaks of a clip that is not there yet
+  let taken = Promise.resolve(); // one request at a time: an answer that comes late must not stand for a newer one
+  let asking = false; // whether a refresh waits for its turn; it will know of all that happens until then
+  const take = (/** @type {string} */ method, /** @type {string} */ path, /** @type {object} */ options = {}) => {
+    const turn = taken.then(async () => {
+      if (method === "GET") asking = false;
+      const study = await call(method, path, options);
+      if (study.project_id && study.project_id !== store.state.project?.id) await open(study.project_id);
+      store.set({ study, ...held(study) }); // after its clip, so that the panel never speaks of a clip that is not there yet
+    });
+    taken = turn.catch(report);
+    return taken;
   };
-  const refresh = () => store.state.study && take(call("GET", "/study"));
-  store.watch(["project", "round"], () => refresh());
+  store.watch(["project", "round"], () => {
+    if (!store.state.study || asking) return;
+    asking = true;
+    take("GET", "/study");
+  });
   store.watch(["study"], ({ study }) => {
     const box = $("study");
     box.hidden = !study;
-    if (study) refill(box, JSON.stringify(study), () => content(study, () => take(call("POST", "/study/satisfied"))));
+    if (study) refill(box, JSON.stringify(study), () => content(study, () => take("POST", "/study/satisfied")));
   });
   return {
-    begin: () => take(call("GET", "/study")),
+    begin: () => take("GET", "/study"),
     select: () => {
       const { study, t } = store.state;
       if (!study) return;
       store.set({ playing: false });
       if (study.phase !== "find") return toast("A frame is already chosen; scribble on it and press R.");
-      return take(call("POST", "/study/select", { body: { frame: t } }));
+      return take("POST", "/study/select", { body: { frame: t } });
     },
   };
 }

@@ -19,7 +19,8 @@ LATE_ANSWERS = """(() => {
     const fetched = window.fetch;
     window.fetch = async (what, how) => {
         const answer = await fetched(what, how);
-        if (String(what).endsWith("/study") && (how?.method ?? "GET") === "GET") await new Promise((go) => setTimeout(go, ++count % 2 ? 0 : 800));
+        const asked = String(what).endsWith("/study") && (how?.method ?? "GET") === "GET";
+        if (asked && ++count % 2 === 0) await new Promise((go) => setTimeout(go, 800));
         return answer;
     };
 })()"""

@@ -33,9 +33,11 @@ class FakeNetworks:
     config: ModelConfig = field(default_factory=lambda: replace(PRESETS["lite"], name="fake"))
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     seconds: float = 0.0
+    encodes: int = 0
     transfers: int = 0
 
     def encode_image(self, image: Tensor) -> FeaturePyramid:
+        self.encodes += 1
         grey = image.mean(dim=1, keepdim=True)
         return FeaturePyramid(F.avg_pool2d(grey, 4), F.avg_pool2d(grey, 8), F.avg_pool2d(grey, 16))
 

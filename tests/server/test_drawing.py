@@ -20,6 +20,22 @@ def test_a_stroke_answers_with_the_mask_of_its_frame(page):
     np.testing.assert_array_equal(page.mask(2), page.decode(mask["runs"]))
 
 
+def test_the_frame_that_is_looked_at_is_encoded_before_the_stroke(page, networks):
+    page.client.patch(f"{page.base}/view", json={"view": {"frame": 3}})
+    page.client.app._app.state.services.brain.ahead.submit(lambda: None).result(20)  # the one before it is done
+    seen = networks.encodes
+    assert seen
+    page.stroke(3)
+    assert networks.encodes == seen
+    page.stroke(4)
+    assert networks.encodes == seen + 1
+
+
+def test_looking_at_a_frame_that_is_not_there_harms_nothing(page):
+    assert page.client.patch(f"{page.base}/view", json={"view": {"frame": 10**6}}).status_code == 204
+    assert page.stroke(3)["masks"]
+
+
 def test_strokes_stay_with_their_frames(page):
     page.stroke(2)
     page.stroke(5)

@@ -17,7 +17,7 @@ CACHE_BYTES = 512 << 20
 
 
 class Brain:
-    """One model, one lock round it, one worker for rounds and one for exports.
+    """One model, one lock round it; one worker for rounds, one for exports, one that looks ahead while both rest.
 
     Args:
         load: Loads the networks; called when they are first needed.
@@ -31,6 +31,7 @@ class Brain:
         self.lock = threading.RLock()
         self.rounds = ThreadPoolExecutor(1, "ivos-rounds")
         self.exports = ThreadPoolExecutor(1, "ivos-exports")
+        self.ahead = ThreadPoolExecutor(1, "ivos-ahead")
         self._load = load
         self._networks: Networks | None = None
         self._fingerprint = ""
@@ -73,6 +74,7 @@ class Brain:
         """Let the workers end."""
         self.rounds.shutdown(wait=True, cancel_futures=True)
         self.exports.shutdown(wait=True, cancel_futures=True)
+        self.ahead.shutdown(wait=True, cancel_futures=True)
 
 
 def _fingerprint(name: str, networks: Networks) -> str:

@@ -24,7 +24,7 @@ from ivos.server.schemas import (
     StrokeRequest,
     ViewRequest,
 )
-from ivos.server.services import ERRORS, PathFrame, ProjectId, ServicesHere, WorkspaceHere, change
+from ivos.server.services import ERRORS, PathFrame, ProjectId, ServicesHere, WorkspaceHere, change, look_ahead
 
 router = APIRouter(prefix="/api/projects/{project_id}", responses=ERRORS)
 LONG_POLL_SECONDS = 25.0
@@ -37,6 +37,7 @@ PathObject = Annotated[int, Path(ge=1, le=254)]
 def project(space: WorkspaceHere, here: ServicesHere) -> ProjectAnswer:
     """Everything a page needs after a reload."""
     space.opened()
+    look_ahead(space, here.brain)
     if here.study is not None:
         here.study.prepare(space)
     return project_answer(space)
@@ -162,9 +163,10 @@ def redo(space: WorkspaceHere, request: Change) -> ChangeAnswer:
 
 
 @router.patch("/view", status_code=204)
-def view(space: WorkspaceHere, request: ViewRequest) -> None:
-    """Remember where the user looks."""
+def view(space: WorkspaceHere, here: ServicesHere, request: ViewRequest) -> None:
+    """Remember where the user looks, and get ready for a stroke there."""
     space.keep_view(request.view)
+    look_ahead(space, here.brain)
 
 
 @router.get("/changes")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 
+from ivos.errors import IvosError
 from ivos.server.answer_schemas import ChangeAnswer, ErrorAnswer
 from ivos.server.answers import change_answer
 from ivos.server.brain import Brain
 from ivos.server.library import Library
 from ivos.server.needs import Trial
+from ivos.server.problems import Problem
 from ivos.server.sessions import Sessions
 from ivos.server.settings import Settings
 from ivos.server.study import Study
@@ -83,3 +86,17 @@ def change(space: Workspace, act: Callable[[], object], *frames: int) -> ChangeA
     started = time.perf_counter()
     act()
     return change_answer(space, frames, time.perf_counter() - started)
+
+
+def look_ahead(space: Workspace, brain: Brain) -> None:
+    """Encode the frame that the user looks at, beside the requests, unless they left it or something else works."""
+    t = space.view.frame
+
+    def encode() -> None:
+        if space.closed or not space.at_rest or space.view.frame != t:
+            return
+        with suppress(Problem, IvosError):  # whatever is wrong with clip or model, the next stroke says it
+            space.viewer.look_ahead(t)
+
+    if t < space.manifest.num_frames:
+        brain.ahead.submit(encode)

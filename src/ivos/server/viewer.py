@@ -120,6 +120,11 @@ class Viewer:
                 self._pending.popitem(last=False)
             return self._pending[key] if key in self._pending else self._annotate(step, t)
 
+    def look_ahead(self, t: int) -> None:
+        """Have the features of frame t in memory, so that A-Net's answer to a stroke need not wait for them."""
+        with self._brain.lock:
+            self.segmenter.features[t]
+
     def mask(self, document: Document, t: int, revision: int) -> LabelMask:
         """The label mask of that name, whole.
 

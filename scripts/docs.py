@@ -131,9 +131,12 @@ def renew_hint(page: Path) -> None:
     if not stored.is_file():
         page.write_text(_with_block(page.read_text(), "hint", "Not measured yet."))
         return
-    mean = json.loads(stored.read_text())["mean"]
+    content = json.loads(stored.read_text())
+    mean = content["mean"]
+    counts = f"{content['starts']} first frames a sequence, {content['draws']} random ones after each"
     rows = [f"| {way} | {mean[way]:+.3f} |" for way in ("hint", "middle", "random", "oracle")]
-    head = [f"J after round 1: {mean['round_1']:.3f}.", "", "| frame of the correction | gain of J |", "|---|---|"]
+    head = [f"J after round 1: {mean['round_1']:.3f}; {counts}.", "", "| frame of the correction | gain of J |"]
+    rows.insert(0, "|---|---|")
     page.write_text(_with_block(page.read_text(), "hint", "\n".join([*head, *rows])))
 
 

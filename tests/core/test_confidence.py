@@ -111,15 +111,15 @@ def test_worst_frame_skips_excluded_and_unknown_frames():
 
 
 def test_a_correction_is_worth_the_doubt_that_it_reaches():
-    values = np.ones(100)
-    values[10], values[60:80] = 0.2, 0.7
+    values = np.ones(200)
+    values[10], values[100:120] = 0.2, 0.7
     worth = worth_correcting(values)
-    expected = [sum(max(0, 1 - abs(s - t) / REACH) * (1 - values[s]) for s in range(100)) for t in range(100)]
+    expected = [sum(max(0, 1 - abs(s - t) / REACH) * (1 - values[s]) for s in range(200)) for t in range(200)]
     np.testing.assert_allclose(worth, expected, atol=1e-12)
-    assert worth[40] == pytest.approx(0)
-    assert worst_frame(values) in (69, 70)  # many doubtful frames together, not the single most doubtful one
-    assert worst_frame(values, exclude=range(50, 90)) == 10
-    values[60:80] = np.nan
+    assert worth[55] == pytest.approx(0)
+    assert worst_frame(values) in (109, 110)  # many doubtful frames together, not the single most doubtful one
+    assert worst_frame(values, exclude=range(60, 160)) == 10
+    values[100:120] = np.nan
     assert worst_frame(values) == 10
 
 

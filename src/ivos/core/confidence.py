@@ -31,7 +31,7 @@ from ivos.types import LabelMask
 NEAR_OBJECT = 0.1
 """Cells with at least this probability count as near the object."""
 
-REACH = 20
+REACH = 40
 """Frames to which a correction is thought to carry: its weight falls linearly to nothing there."""
 
 Series = NDArray[np.float64]
@@ -144,7 +144,7 @@ def trust(confidences: ArrayLike, areas: Series, overlaps: Series) -> Trust:
 
 
 def worth_correcting(values: ArrayLike) -> Series:
-    """What a correction on each frame t is worth, shape (T,): the sum of (1 - |s - t| / 20) (1 - trust_s) around it.
+    """What a correction on each frame t is worth, shape (T,): the sum of (1 - |s - t| / 40) (1 - trust_s) around it.
 
     Args:
         values: Confidence or trust of each frame, shape (T,), in [0, 1]; NaN, where no round has arrived yet, adds 0.

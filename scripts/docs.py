@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 from PIL import Image
@@ -136,8 +137,10 @@ def renew_hint(page: Path) -> None:
     counts = f"{content['starts']} first frames a sequence, {content['draws']} random ones after each"
     rows = [f"| {way} | {mean[way]:+.3f} |" for way in ("hint", "middle", "random", "oracle")]
     head = [f"J after round 1: {mean['round_1']:.3f}; {counts}.", "", "| frame of the correction | gain of J |"]
-    rows.insert(0, "|---|---|")
-    page.write_text(_with_block(page.read_text(), "hint", "\n".join([*head, *rows])))
+    over = [each["hint"] - each["random"] for each in content.values() if isinstance(each, dict) and each is not mean]
+    error = stdev(over) / len(over) ** 0.5
+    rows += ["", f"Hint over random: {fmean(over):+.3f}, standard error over the sequences {error:.3f}."]
+    page.write_text(_with_block(page.read_text(), "hint", "\n".join([*head, "|---|---|", *rows])))
 
 
 def _with_block(text: str, name: str, block: str) -> str:

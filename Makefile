@@ -26,7 +26,7 @@ test: setup  ## the tests, a process a core
 e2e: setup  ## the page's modules in node, then the app in a real browser (apt-get installs both where they are missing)
 	bash scripts/browser.sh
 	node --test tests/js/*.test.mjs
-	$(BIN)/pytest tests/e2e -m e2e --numprocesses auto --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/e2e -m e2e --numprocesses auto --dist worksteal
 
 check: setup  ## lint, format, types, layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

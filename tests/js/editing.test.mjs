@@ -70,6 +70,23 @@ test("a round of a project that was left changes nothing on the page", async () 
   assert.deepEqual(requests.map(({ path }) => path), ["/a/rounds"]);
 });
 
+test("a round that was asked for begins although the project is left at once", async () => {
+  const a = edit("a", 3);
+  a.addStroke({ frame: 0 });
+  a.round.start("both", null, null);
+  await settle();
+  a.close();
+  edit("b", 0);
+  requests[0].answer(json({ project: project("a", 4), masks: [] }));
+  await settle();
+  assert.deepEqual(requests.map(({ path, body }) => [path, body.seq]), [["/a/strokes", 3], ["/a/rounds", 4]]);
+  requests[1].answer(wire().response);
+  await settle();
+  assert.equal(store.state.project.id, "b");
+  assert.equal(store.state.round, null);
+  assert.deepEqual(reports, []);
+});
+
 test("strokes on their way when the project is left reach it, and no other", async () => {
   const a = edit("a", 3);
   a.addStroke({ frame: 0 });

@@ -7,6 +7,9 @@ import { Pen } from "../../src/ivos/server/static/js/ui/pen.js";
 const CLIP = { num_frames: 9, height: 20, width: 30, fps: 10, name: "a.mp4" };
 const OBJECT = { id: 1, name: "Object 1", colour: "#ff0000", visible: true, locked: false, annotated: [] };
 
+const later = globalThis.setTimeout;
+globalThis.setTimeout = (...how) => later(...how).unref(); // toasts that still wait to go must not keep the tests waiting
+
 let store;
 let stage;
 let pen;

@@ -28,13 +28,13 @@ export async function call(method, path, options = {}) {
 /**
  * @param {string} method
  * @param {string} path
- * @param {{body?: unknown, signal?: AbortSignal}} [options]
+ * @param {{body?: unknown, signal?: AbortSignal}} [options] `signal`: stop listening; what was asked for is done all the same
  * @returns {Promise<AsyncGenerator<any>>} the lines of a streamed answer
  */
-export async function stream(method, path, options = {}) {
-  const response = await send(method, path, options);
+export async function stream(method, path, { body, signal } = {}) {
+  const response = await send(method, path, { body });
   if (!response.body) throw new ApiError("network", "The server sent an empty answer. Try again.");
-  return unbroken(response.body, options.signal);
+  return unbroken(response.body.pipeThrough(new TransformStream(), { signal }), signal);
 }
 
 /** @param {ReadableStream<Uint8Array>} body @param {AbortSignal} [signal] @returns {AsyncGenerator<any>} */

@@ -37,8 +37,7 @@ export class RoundRunner {
   /** @param {() => Promise<AsyncGenerator<any>>} open @param {boolean} [attached] the round may have ended meanwhile */
   async follow(open, attached = false) {
     const { store } = this.editing;
-    if (this.editing.left) return;
-    store.set({ round: { done: 0, total: 0 }, visited: [] });
+    if (!this.editing.left) store.set({ round: { done: 0, total: 0 }, visited: [] });
     try {
       for await (const line of await open()) this.take(line);
     } catch (error) {

@@ -75,6 +75,7 @@ def test_a_person_goes_through_the_study(study: Server, open_page: Any) -> None:
     editor.ready()
     for number in (1, 2):
         editor.page.wait_for_selector(f"#study :text('{number} of 2')")
+        editor.ready()
         assert "Truth" in editor.page.inner_text("#side-names")
         scribble(editor)
         editor.page.wait_for_selector("#study :text('Scribble, then propagate')")

@@ -150,8 +150,8 @@ def worth_correcting(values: ArrayLike) -> Series:
         values: Confidence or trust of each frame, shape (T,), in [0, 1]; NaN, where no round has arrived yet, adds 0.
     """
     doubt = np.nan_to_num(1 - np.asarray(values, dtype=np.float64))
-    count = len(doubt)
-    return np.array([_nearness(t, count) @ doubt for t in range(count)], dtype=np.float64)
+    around = np.convolve(doubt, _nearness(REACH, 2 * REACH + 1))
+    return np.asarray(around[REACH : REACH + len(doubt)], dtype=np.float64)
 
 
 def worst_frame(values: ArrayLike, *, exclude: Collection[int] = ()) -> int:

@@ -207,10 +207,10 @@ def write_export(path: Path, source: Source, frames: Counted) -> None:
             names = {k: source.looks[k].name for k in source.objects}
             write_coco(path, ((t, source.mask(t)) for t in frames), names)
         case "scribbles":
-            chosen = set(frames)
-            if not _annotations(source, chosen):
+            annotations = _annotations(source, set(frames))
+            if not annotations:
                 raise InputError("There is no stroke to export in this range; brushwork is no part of a scribble file.")
-            write_scribbles(path, ScribbleFile(source.name, len(clip), _annotations(source, chosen)))
+            write_scribbles(path, ScribbleFile(source.name, len(clip), annotations))
 
 
 def _write_pngs(path: Path, source: Source, frames: Counted) -> None:

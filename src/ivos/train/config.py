@@ -29,7 +29,6 @@ class Recipe:
         ema: Decay of the averaged weights that are saved; 0 saves the last ones.
         balance: Class balance of the cross-entropy: 1 the paper's, 0 none.
         overlap: Weight of the soft overlap loss.
-        edges: How much more, at most, a pixel of a thin part or a rim counts in both.
         auxiliary: Weight of the transferred maps' error, the paper's lambda.
         crop: Side of a training crop in pixels.
         annotated: Numbers of annotated frames of a T-Net batch to choose from.
@@ -48,7 +47,6 @@ class Recipe:
     ema: float = 0.999
     balance: float = 1.0
     overlap: float = 0.0
-    edges: float = 0.0
     auxiliary: float = 0.1
     crop: int = 288
     annotated: tuple[int, ...] = (1,)
@@ -77,7 +75,6 @@ A_NET = MappingProxyType(
             frozen_stages=3,
             balance=0.0,
             overlap=1.0,
-            edges=2.0,
         ),
     }
 )
@@ -105,7 +102,6 @@ T_NET = MappingProxyType(
             encoder_rate=0.2,
             balance=0.0,
             overlap=1.0,
-            edges=2.0,
             auxiliary=0.5,
             annotated=(1, 2, 2, 3),
         ),

@@ -73,7 +73,7 @@ A_NET = MappingProxyType(
             weight_decay=1e-2,
             encoder_rate=0.15,
             frozen_stages=3,
-            balance=0.0,
+            balance=0.5,
             overlap=1.0,
         ),
     }
@@ -100,7 +100,7 @@ T_NET = MappingProxyType(
             schedule="cosine",
             weight_decay=1e-2,
             encoder_rate=0.2,
-            balance=0.0,
+            balance=0.5,
             overlap=1.0,
             auxiliary=0.5,
             annotated=(1, 2, 2, 3),

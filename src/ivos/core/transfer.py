@@ -277,8 +277,9 @@ def window_mean(target: Tensor, previous: Tensor, values: Tensor, radius: int, s
     band = _outside_band(reach, query.device).to(query.dtype)  # (64, side*side), -inf outside a target's own window
     parts = zip(*(torch.split(x, PART) for x in (query, source, carried)), strict=True)
     sums = torch.cat([torch.baddbmm(band, q, s.transpose(1, 2)).exp_() @ v for q, s, v in parts])  # (tiles, 64, V')
-    means = (sums[..., :-1] / sums[..., -1:]).reshape(b, stride, stride, rows, cols, TILE, TILE, -1)
-    return means.permute(0, 7, 3, 5, 1, 4, 6, 2).reshape(k, v, rows * TILE * stride, cols * TILE * stride)[..., :h, :w]
+    sums = sums.reshape(b, stride, stride, rows, cols, TILE, TILE, -1).permute(0, 7, 3, 5, 1, 4, 6, 2)
+    sums = sums.reshape(b, -1, rows * TILE * stride, cols * TILE * stride)[..., :h, :w]
+    return (sums[:, :-1] / sums[:, -1:]).reshape(k, v, h, w)
 
 
 def _phases_last(x: Tensor, stride: int) -> Tensor:

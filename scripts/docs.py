@@ -86,7 +86,7 @@ def training_table(card: dict[str, Any]) -> str:
         "encoder_rate",
         "frozen_stages",
     )
-    shown += ("ema", "balance", "overlap", "auxiliary", "annotated", "seed", "precision", "hardware", "hours")
+    shown += ("ema", "balance", "overlap", "edges", "auxiliary", "annotated", "seed", "precision", "hardware", "hours")
     rows = [f"| {key} | {facts['a-net'][key]} | {facts['t-net'][key]} |" for key in shown]
     sources = "\n".join(f"- `{source}`" for source in stages["a-net"]["data"])
     return "\n".join(
@@ -101,9 +101,8 @@ def _with_predecessors(stage: dict[str, Any]) -> dict[str, str]:
         return facts
     earlier = _with_predecessors(stage["continues"])
     return {
-        key: value if earlier.get(key) == value else f"{earlier[key]}, then {value}"
+        key: value if earlier.get(key) == value else f"{earlier.get(key, '-')}, then {value}"
         for key, value in facts.items()
-        if key in earlier
     }
 
 

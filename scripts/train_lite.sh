@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The recipe of the bundled lite weights: A-Net in two goes, T-Net together with A-Net's decoder in three, then once more A-Net, and T-Net
-# twice; the weights file in the package is the mean of the last two runs' weights.
+# The recipe of the bundled lite weights: runs of A-Net and of T-Net, which takes A-Net and the encoder along, each from the one before or
+# from the mean of two.
 # Every run has a seed of its own: with the same one it would see the same samples again.
 # usage: train_lite.sh DATA STAMPS [ARGUMENT ...]
 #   DATA holds DAVIS/ and images/; STAMPS is e.g. Debian's tuxpaint-stamps-default; further arguments go to every ivos train.
@@ -16,26 +16,40 @@ for source in animals7,3 ccp-clothing,2,0.8 bsds500,1 weizmann-horses,1.2 food-p
     sources+=(--data "folder,weight=$weight,merge=${merge:-0}:$data/images/$name")
 done
 shared=("${sources[@]}" --data "cut-outs,without=*mirror*+*cartoon*:$stamps" "${@:3}")
-ivos train a-net "${shared[@]}" --out runs/lite-a-net
-ivos train a-net "${shared[@]}" --out runs/lite-a-net-2 --init runs/lite-a-net/weights.safetensors \
-    --steps 1700 --learning-rate 1e-3 --seed 1
-ivos train t-net "${shared[@]}" --out runs/lite-t-net --init runs/lite-a-net-2/weights.safetensors --seed 2
-ivos train t-net "${shared[@]}" --out runs/lite-t-net-2 --init runs/lite-t-net/weights.safetensors \
-    --learning-rate 1e-3 --seed 3
-ivos train t-net "${shared[@]}" --out runs/lite-t-net-3 --init runs/lite-t-net-2/weights.safetensors \
-    --steps 2200 --learning-rate 1e-3 --seed 4
-ivos train a-net "${shared[@]}" --out runs/lite-a-net-3 --init runs/lite-t-net-3/weights.safetensors \
-    --steps 2800 --learning-rate 1e-3 --seed 5
-ivos train t-net "${shared[@]}" --out runs/lite-t-net-4 --init runs/lite-a-net-3/weights.safetensors \
-    --steps 1400 --learning-rate 1e-3 --seed 6
-ivos train t-net "${shared[@]}" --out runs/lite-t-net-5 --init runs/lite-t-net-4/weights.safetensors \
-    --steps 1800 --learning-rate 1e-3 --seed 7
-mkdir -p src/ivos/weights
-python - <<'END'
+
+run() { # STAGE NAME FROM [ARGUMENT ...]: the run runs/lite-NAME, which starts from that of FROM, or from ImageNet's encoder
+    ivos train "$1" "${shared[@]}" --out "runs/lite-$2" ${3:+--init "runs/lite-$3/weights.safetensors"} "${@:4}"
+}
+
+mean() { # NAME FIRST SECOND: runs/lite-NAME holds the mean of the weights of two runs
+    python - "$@" <<'END'
+import sys
+from pathlib import Path
+
 from ivos.model.weights import load_weights, read_card, save_weights
 
-before, last = (f"runs/lite-t-net-{run}/weights.safetensors" for run in (4, 5))
-net, other = load_weights(last), load_weights(before).state_dict()
-net.load_state_dict({k: (v + other[k]) / 2 if v.is_floating_point() else v for k, v in net.state_dict().items()})
-save_weights(net, "src/ivos/weights/lite.safetensors", card=read_card(last) | {"average": f"of {before} and {last}"})
+name, *runs = (f"runs/lite-{run}/weights.safetensors" for run in sys.argv[1:])
+first, second = (load_weights(run) for run in runs)
+state, other = second.state_dict(), first.state_dict()
+second.load_state_dict({k: (v + other[k]) / 2 if v.is_floating_point() else v for k, v in state.items()})
+Path(name).parent.mkdir(parents=True, exist_ok=True)
+save_weights(second, name, card=read_card(runs[1]) | {"average": f"of {' and '.join(runs)}"})
 END
+}
+
+run a-net a-net "" --seed 0
+run a-net a-net-2 a-net --steps 1700 --learning-rate 1e-3 --seed 1
+run t-net t-net a-net-2 --seed 2
+run t-net t-net-2 t-net --learning-rate 1e-3 --seed 3
+run t-net t-net-3 t-net-2 --steps 2200 --learning-rate 1e-3 --seed 4
+run a-net a-net-3 t-net-3 --steps 2800 --learning-rate 1e-3 --seed 5
+run t-net t-net-4 a-net-3 --steps 1400 --learning-rate 1e-3 --seed 6
+run t-net t-net-5 t-net-4 --steps 1800 --learning-rate 1e-3 --seed 7
+mean sixth t-net-4 t-net-5
+run a-net a-net-4 sixth --steps 900 --learning-rate 1e-3 --seed 11
+run a-net a-net-5 a-net-4 --steps 900 --learning-rate 1e-3 --seed 13
+mean a-net-mean a-net-4 a-net-5
+run t-net t-net-6 a-net-mean --steps 1900 --learning-rate 1e-3 --seed 14
+run t-net t-net-7 t-net-6 --steps 2600 --learning-rate 1e-3 --seed 22
+mkdir -p src/ivos/weights
+cp runs/lite-t-net-7/weights.safetensors src/ivos/weights/lite.safetensors

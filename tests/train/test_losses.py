@@ -1,10 +1,11 @@
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
-from ivos.train.losses import balanced_cross_entropy, map_error, mask_loss, mean_jaccard, soft_overlap
+from ivos.train.losses import balanced_cross_entropy, map_error, mask_loss, mean_jaccard, pixel_weights, soft_overlap
 
 torch.manual_seed(0)
 
@@ -84,6 +85,41 @@ def test_mask_loss_adds_the_overlap_with_its_weight():
     assert plain == balanced_cross_entropy(logits, truth, balance=0.5)
     both = mask_loss(logits, truth, balance=0.5, overlap=2.0)
     torch.testing.assert_close(both, plain + 2 * soft_overlap(logits, truth))
+
+
+def test_thin_parts_weigh_most_rims_less_and_flat_places_one():
+    truth = torch.zeros(1, 80, 80, dtype=torch.uint8)
+    truth[0, 20:60, 10:40] = 1
+    truth[0, 40, 40:79] = 1  # a cord
+    truth[0, 70:, :] = 255
+    weights = pixel_weights(truth, 4.0)[0]
+    assert weights[40, 60] > 4.5  # in the cord
+    assert 2.5 < weights[30, 39] < 3.2  # on a straight rim
+    assert weights[40, 20] == weights[5, 70] == 1
+    assert (weights[70:] == 0).all()
+    assert (pixel_weights(truth, 0.0)[0] == (truth[0] != 255)).all()
+
+
+def test_weighted_losses_are_the_means_over_pixels_counted_that_often():
+    logits, truth = example(4)
+    truth[truth == 255] = 0
+    weights = torch.ones_like(truth, dtype=torch.float32)
+    weights[:, :, 0] = 3
+    often = torch.cat((truth, truth[:, :, :1], truth[:, :, :1]), dim=2)
+    wide = torch.cat((logits, logits[..., :1], logits[..., :1]), dim=3)
+    for loss in (partial(balanced_cross_entropy, balance=0.0), soft_overlap):
+        torch.testing.assert_close(loss(logits, truth, weights=weights), loss(wide, often))
+
+
+def test_edges_raise_the_loss_of_a_lost_cord_and_of_nothing_else():
+    truth = torch.zeros(1, 64, 64, dtype=torch.uint8)
+    truth[0, 16:48, 8:32] = 1
+    right = torch.where(truth[:, None] == 1, 6.0, -6.0)
+    plain, edged = (mask_loss(right, truth, balance=0.0, overlap=1.0, edges=edges) for edges in (0.0, 4.0))
+    torch.testing.assert_close(plain, edged, atol=1e-2, rtol=0)
+    truth[0, 32, 32:60] = 1
+    plain, edged = (mask_loss(right, truth, balance=0.0, overlap=1.0, edges=edges) for edges in (0.0, 4.0))
+    assert edged > 2 * plain
 
 
 def test_map_error_is_the_squared_distance_to_the_share_of_a_cell():

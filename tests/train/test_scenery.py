@@ -3,10 +3,11 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from ivos.errors import InputError
 from ivos.train.augment import Bend, ColourJitter, drift, grid, shifted, shrunk, similarity, view, warp
-from ivos.train.scenery import Scenery, choose_object, reflected
+from ivos.train.scenery import Scenery, choose_object, reflected, with_thin_parts
 from ivos.train.sources import Library, PictureCache, Take
 
 CROP = 64
@@ -62,6 +63,27 @@ def test_a_scene_without_a_usable_object_is_none():
 
     scenery, take = scenery_of(Nothing(1))
     assert scenery.film(take, [0], np.zeros(1), np.random.default_rng(0)) is None
+
+
+def test_thin_parts_hang_on_the_object_or_change_no_mask():
+    image, mask = Ball()[0]
+    attached = 0
+    for seed in range(30):
+        painted, marked = with_thin_parts(image, mask, [1], 1.0, np.random.default_rng(seed))
+        added = (marked == 1) & (mask == 0)
+        assert painted.shape == image.shape
+        assert painted.dtype == marked.dtype == np.uint8
+        assert (marked[mask == 1] == 1).all()
+        assert set(np.unique(marked)) <= {0, 1}
+        if added.any():
+            attached += 1
+            assert ndimage.label(marked, np.ones((3, 3)))[1] == 1
+            assert not ndimage.binary_erosion(added, np.ones((3, 3)), iterations=4).any()
+            assert (painted != image).any(axis=2)[added].mean() > 0.9
+        else:
+            assert (marked == mask).all()
+    assert 10 <= attached <= 28
+    assert len({with_thin_parts(image, mask, [1], 1.0, np.random.default_rng(s))[0].tobytes() for s in (3, 3)}) == 1
 
 
 def test_void_stays_void():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from ivos.train.strokes import WIDTH, background_map, correction_maps, draw, spoiled, stroke_map
+from ivos.train.strokes import WIDTH, background_map, correction_maps, draw, opened, spoiled, stroke_map
 
 ys, xs = np.mgrid[:64, :72]
 DISC = (ys - 30) ** 2 + (xs - 40) ** 2 < 15**2
@@ -21,6 +21,16 @@ def test_strokes_lie_on_the_region_or_a_hasty_step_beside_it(name):
         assert drawn.shape == region.shape
         assert set(np.unique(drawn)) <= {0, 1}
         assert not (drawn.astype(bool) & ~near).any()
+
+
+def test_what_is_too_thin_for_the_robot_is_opened_away_unless_nothing_else_is_left():
+    cord = (abs(ys - 30) < 2) & (xs > 50)
+    kept = opened(DISC | cord)
+    assert not kept[:, 60:].any()
+    assert kept.sum() > 0.9 * DISC.sum()
+    thinner = cord & (ys == 30)
+    assert (opened(thinner) == thinner).all()
+    assert not opened(np.zeros_like(DISC)).any()
 
 
 def test_nothing_is_drawn_on_nothing():

@@ -23,12 +23,13 @@ class Recipe:
         decay_steps: Batches between two decays.
         weight_decay: Decoupled (AdamW).
         encoder_rate: Learning rate, as a share of `learning_rate`, of what was trained before: the encoder in stage 1,
-            A-Net and the encoder's neck in stage 2.
+            A-Net and the encoder in stage 2.
         frozen_stages: Encoder stages that are not trained, from the image on.
         clip_norm: Gradients are scaled down to this norm; None leaves them as they are.
         ema: Decay of the averaged weights that are saved; 0 saves the last ones.
         balance: Class balance of the cross-entropy: 1 the paper's, 0 none.
         overlap: Weight of the soft overlap loss.
+        edges: How much more, at most, a pixel of a thin part or a rim counts in both.
         auxiliary: Weight of the transferred maps' error, the paper's lambda.
         crop: Side of a training crop in pixels.
         annotated: Numbers of annotated frames of a T-Net batch to choose from.
@@ -47,6 +48,7 @@ class Recipe:
     ema: float = 0.999
     balance: float = 1.0
     overlap: float = 0.0
+    edges: float = 0.0
     auxiliary: float = 0.1
     crop: int = 288
     annotated: tuple[int, ...] = (1,)
@@ -73,8 +75,9 @@ A_NET = MappingProxyType(
             weight_decay=1e-2,
             encoder_rate=0.15,
             frozen_stages=3,
-            balance=0.5,
+            balance=0.0,
             overlap=1.0,
+            edges=2.0,
         ),
     }
 )
@@ -100,8 +103,10 @@ T_NET = MappingProxyType(
             schedule="cosine",
             weight_decay=1e-2,
             encoder_rate=0.2,
-            balance=0.5,
+            frozen_stages=1,
+            balance=0.0,
             overlap=1.0,
+            edges=2.0,
             auxiliary=0.5,
             annotated=(1, 2, 2, 3),
         ),

@@ -1,4 +1,4 @@
-"""The two stages of the `lite` networks: A-Net with encoder first, then T-Net on frozen features."""
+"""The two stages of the `lite` networks: A-Net with the encoder first, then T-Net, A-Net and the encoder together."""
 
 from __future__ import annotations
 
@@ -25,22 +25,19 @@ Annotated = list[tuple[FeaturePyramid, Tensor]]
 class LiteAnnotationStage(Stage):
     """A-Net: the loss of the first answer, and of a second one after strokes on its own errors.
 
-    The encoder's stem, first stages and depthwise convolutions keep ImageNet's weights: their backward pass costs
-    more than it brings. Batch norms of the backbone keep ImageNet's statistics.
+    The encoder's stem and first stages are not trained here: their backward pass costs more than it brings. Batch norms
+    of the backbone keep ImageNet's statistics.
     """
 
     sequences = False
     net: LiteATNet
 
     def __init__(self, net: LiteATNet, recipe: Recipe) -> None:
-        """Thaw A-Net, the neck, and the backbone but for the recipe's first stages and all depthwise convolutions."""
+        """Thaw A-Net, the neck, and the backbone but for the recipe's first stages."""
         super().__init__(net, recipe)
-        backbone = net.encoder.backbone
-        for part in (*self._learning(), backbone.stages[recipe.frozen_stages :]):
+        for part in self._learning():
             part.requires_grad_()
-        for module in backbone.modules():
-            if isinstance(module, nn.Conv2d) and module.groups > 1:
-                module.requires_grad_(requires_grad=False)
+        thaw_backbone(net, recipe.frozen_stages)
 
     def _learning(self) -> tuple[nn.Module, ...]:
         """What is trained at the full rate, statistics of batch norms included."""
@@ -82,6 +79,18 @@ class LiteAnnotationStage(Stage):
         return corrected(probability, maps, batch["mask"], generators(batch))
 
 
+def thaw_backbone(net: LiteATNet, frozen_stages: int) -> None:
+    """Let the encoder's stages behind the first `frozen_stages` be trained, but for their depthwise convolutions.
+
+    Those keep ImageNet's weights: most of a step would be their backward pass.
+    """
+    backbone = net.encoder.backbone
+    backbone.stages[frozen_stages:].requires_grad_()
+    for module in backbone.modules():
+        if isinstance(module, nn.Conv2d) and module.groups > 1:
+            module.requires_grad_(requires_grad=False)
+
+
 @torch.no_grad()
 def start_from_annotation_net(net: LiteATNet) -> None:
     """Copy into T-Net what A-Net's decoder has of the same shape, of its skips what they make of the frame alone.
@@ -102,7 +111,7 @@ def start_from_annotation_net(net: LiteATNet) -> None:
 
 
 class LiteTransferStage(Stage):
-    """T-Net, A-Net's decoder and the encoder's neck on two rounds of a mini-sequence; the backbone is frozen.
+    """T-Net, A-Net's decoder and the encoder on two rounds of a mini-sequence.
 
     T-Net rolls out over the targets on its own predictions. The last target then gets strokes on what T-Net made of
     it, A-Net answers them, and T-Net carries that back to the targets before. So A-Net learns to correct T-Net's
@@ -114,19 +123,21 @@ class LiteTransferStage(Stage):
     net: LiteATNet
 
     def __init__(self, net: LiteATNet, recipe: Recipe) -> None:
-        """Thaw T-Net, A-Net and the neck."""
+        """Thaw T-Net, A-Net, the neck, and the backbone but for the recipe's first stages."""
         super().__init__(net, recipe)
         for part in (net.transfer_net, *self._trained_before()):
             part.requires_grad_()
+        thaw_backbone(net, recipe.frozen_stages)
 
     def _trained_before(self) -> tuple[nn.Module, ...]:
         encoder = self.net.encoder
         return self.net.annotation_net, encoder.fine, encoder.neck_middle, encoder.neck_deep
 
     def parameter_groups(self) -> list[Group]:
-        """T-Net at the recipe's rate, A-Net and neck, which are trained already, at a lower one."""
+        """T-Net at the recipe's rate, A-Net and encoder, which are trained already, at a lower one."""
         rate, fast = self.recipe.learning_rate, list(self.net.transfer_net.parameters())
         slow = [p for part in self._trained_before() for p in part.parameters()]
+        slow += [p for p in self.net.encoder.backbone.parameters() if p.requires_grad]
         return [{"params": fast, "lr": rate}, {"params": slow, "lr": rate * self.recipe.encoder_rate}]
 
     def train_mode(self) -> None:

@@ -19,6 +19,7 @@ from ivos.types import VOID, LabelMask, Pixels
 SMALLEST_AREA = 80  # object pixels that the first frame of a scene must show
 TRIES = 1000  # takes looked at before the library is said to show no usable object
 
+THIN = 0.3  # share of photographs with cords and rings
 SHARES = (0.45, 0.5, 0.05)  # of what passes over a scene: cut-outs, objects of other takes, the scene's own once more
 
 Times = NDArray[np.float64]
@@ -66,9 +67,13 @@ class Scenery:
         pace = np.clip(times / (1.5 if still else 12), -3, 3)
         moves = drift(pace, crop, rng.uniform(0.3, 2.0), rng)
         bend = Bend.random(crop, rng.uniform(0, 1.2), rng) if still else None
+        pictures = [self._cache.frame(take, index) for index in indices]
+        if still and rng.random() < THIN:
+            scale = float(np.sqrt(abs(np.linalg.det(base[:2, :2]))))
+            pictures = [with_thin_parts(*pictures[0], chosen, scale, rng)] * len(pictures)
         frames = [
-            self._frame(take, index, chosen, base @ move, (bend, float(t)))
-            for index, move, t in zip(indices, moves, pace, strict=True)
+            self._frame(picture, chosen, base @ move, (bend, float(t)))
+            for picture, move, t in zip(pictures, moves, pace, strict=True)
         ]
         images, masks = (torch.stack(column) for column in zip(*frames, strict=True))
         if self._library.cut_outs and rng.random() < (0.5 if still else 0.25):
@@ -79,9 +84,13 @@ class Scenery:
         return Scene(torch.stack([jitter(image, float(rng.normal(0, 0.02))) for image in images]), masks)
 
     def _frame(
-        self, take: Take, index: int, chosen: Sequence[int], matrix: Matrix, bending: tuple[Bend | None, float]
+        self,
+        masked: tuple[Pixels, LabelMask],
+        chosen: Sequence[int],
+        matrix: Matrix,
+        bending: tuple[Bend | None, float],
     ) -> tuple[Tensor, Tensor]:
-        pixels, ids = self._cache.frame(take, index)
+        pixels, ids = masked
         picture, small = shrunk(pixels, matrix)
         image = warp(picture, grid(small, self._crop, (picture.shape[0], picture.shape[1]), *bending))
         planes = np.stack((np.isin(ids, chosen), ids == VOID), axis=-1).astype(np.uint8)
@@ -139,6 +148,67 @@ def cut_out(pixels: Pixels, inside: NDArray[np.bool_]) -> NDArray[np.uint8] | No
     box = np.s_[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
     alpha = ndimage.uniform_filter(255 * inside.astype(np.uint8), 3)
     return np.concatenate((pixels, alpha[..., None]), axis=-1)[box]
+
+
+def with_thin_parts(
+    pixels: Pixels, ids: LabelMask, chosen: Sequence[int], scale: float, rng: np.random.Generator
+) -> tuple[Pixels, LabelMask]:
+    """A picture with cords or rings a few pixels wide: two times in three they hang on the object and belong to it,
+    else they cross the scene and change no mask.
+
+    Args:
+        pixels: Shape (H, W, 3).
+        ids: Shape (H, W).
+        chosen: The ids that make up the object.
+        scale: Pixels of the picture in one pixel of the scene.
+        rng: Source of randomness.
+    """
+    inside = np.isin(ids, chosen)
+    ys, xs = np.nonzero(inside)
+    if len(ys) == 0:
+        return pixels, ids
+    attached, (h, w) = rng.random() < 2 / 3, inside.shape
+    starts = np.stack((xs, ys), axis=1)[rng.integers(0, len(ys), 4)].astype(np.float64)
+    if not attached:
+        starts = rng.uniform(0, 1, (4, 2)) * (w, h)
+    extent, angle = float(np.sqrt(np.ptp(ys) * np.ptp(xs)) + 10), rng.uniform(0, 2 * np.pi)
+    painted, marked, ring = pixels.astype(np.float64), ids.copy(), rng.random() < 0.3
+    colour, opacity = np.asarray(rng.choice([0, 60, 200, 255]) + rng.normal(0, 25, 3)), rng.uniform(0.4, 1)
+    if rng.random() < 0.3:
+        colour = pixels[int(starts[0, 1]) % h, int(starts[0, 0]) % w].astype(np.float64)
+    for start in starts[: int(rng.integers(1, 5))]:
+        width = max(scale * rng.uniform(1.5, 5) if ring else scale * rng.uniform(1, 3.5), 1.0)
+        towards = angle + rng.normal(0, 0.25)
+        if ring:
+            distance = distance_to_ring((h, w), start, extent * rng.uniform(0.1, 0.35), towards)
+        else:
+            distance = distance_to_cord((h, w), start, extent * np.exp(rng.uniform(-1, 1.2)), towards, rng)
+        share = opacity * np.clip(width / 2 + 0.5 - distance, 0, 1)[..., None]
+        painted = painted * (1 - share) + colour * share
+        if attached:
+            marked[distance <= width / 2] = ids[inside][0]
+    return painted.clip(0, 255).astype(np.uint8), marked
+
+
+def distance_to_cord(
+    size: tuple[int, int], start: NDArray[np.float64], length: float, angle: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """How far each pixel of `size` (H, W) is from a slightly sagging cord."""
+    ys, xs = np.ogrid[: size[0], : size[1]]
+    x, y = xs - start[0], ys - start[1]
+    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    part = np.clip(along / length, 0, 1)
+    sag = length * rng.normal(0, 0.06)
+    return np.asarray(np.hypot(along - part * length, across - 4 * sag * part * (1 - part)))
+
+
+def distance_to_ring(
+    size: tuple[int, int], touched: NDArray[np.float64], radius: float, angle: float
+) -> NDArray[np.float64]:
+    """How far each pixel of `size` (H, W) is from a circle through the point `touched`."""
+    ys, xs = np.ogrid[: size[0], : size[1]]
+    centre = touched + radius * np.array([np.cos(angle), np.sin(angle)])
+    return np.asarray(abs(np.hypot(xs - centre[0], ys - centre[1]) - radius))
 
 
 def choose_object(mask: LabelMask, merge: float, rng: np.random.Generator) -> list[int] | None:

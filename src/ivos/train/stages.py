@@ -60,7 +60,8 @@ class Stage(nn.Module, ABC):
     def answer_loss(self, logits: Tensor, truth: Tensor) -> tuple[Tensor, float]:
         """The loss of logits (B, 1, h, w) against the truth (B, S, S), and their mean J."""
         full = self.full_size(logits, truth)
-        loss = mask_loss(full, truth, balance=self.recipe.balance, overlap=self.recipe.overlap)
+        recipe = self.recipe
+        loss = mask_loss(full, truth, balance=recipe.balance, overlap=recipe.overlap, edges=recipe.edges)
         return loss, mean_jaccard(full, truth)
 
     def transfer_loss(self, transferred: Tensor, truth: Tensor) -> tuple[Tensor, float]:

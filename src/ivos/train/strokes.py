@@ -35,7 +35,7 @@ def stroke_map(region: Mask, rng: np.random.Generator) -> Map:
         return np.zeros(region.shape, np.uint8)
     kind = rng.choice(["skeleton", "curve", "dots", "points", "hasty"], p=[0.4, 0.27, 0.1, 0.1, 0.13])
     if kind == "skeleton":
-        line = longest_line(region)
+        line = longest_line(opened(region))
         part = sorted(rng.uniform(0, 1, 2)) if rng.random() < 0.3 else (0.0, 1.0)
         cut = line[int(part[0] * len(line)) : max(int(part[1] * len(line)), int(part[0] * len(line)) + 1)]
         return draw([cut], region.shape)
@@ -68,6 +68,12 @@ def curve(region: Mask, rng: np.random.Generator) -> Points:
     steps = np.linspace(0, len(anchors) - 1, 24)
     line = np.stack([np.interp(steps, range(len(anchors)), anchors[:, i]) for i in (0, 1)], axis=1)
     return np.asarray(ndimage.gaussian_filter1d(line, 1.5, axis=0, mode="nearest"))
+
+
+def opened(region: Mask) -> Mask:
+    """The region without what is too thin for the DAVIS robot to draw on; all of it if nothing else is left."""
+    thick = ndimage.binary_opening(region, iterations=int(np.clip(0.1 * np.sqrt(region.sum()), 1, 16)))
+    return thick if thick.any() else region
 
 
 def longest_line(region: Mask) -> Points:

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from itertools import groupby
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -95,14 +96,15 @@ def training_table(card: dict[str, Any]) -> str:
 
 
 def _with_predecessors(stage: dict[str, Any]) -> dict[str, str]:
-    """The facts of a stage; what differs from the run that it continued stands as "earlier, then later"."""
-    facts = {key: str(value) for key, value in {**stage["recipe"], **stage}.items()}
-    if "continues" not in stage:
-        return facts
-    earlier = _with_predecessors(stage["continues"])
+    """The facts of a stage's runs, the earliest first: steps and hours of each, of the rest what changed."""
+    runs = [stage]
+    while "continues" in runs[0]:
+        runs.insert(0, runs[0]["continues"])
+    facts = [{**run["recipe"], **run} for run in runs]
+    columns = {key: [str(fact.get(key, "-")) for fact in facts] for key in facts[-1]}
     return {
-        key: value if earlier.get(key) == value else f"{earlier.get(key, '-')}, then {value}"
-        for key, value in facts.items()
+        key: ", then ".join(column if key in ("steps_done", "hours") else (value for value, _ in groupby(column)))
+        for key, column in columns.items()
     }
 
 

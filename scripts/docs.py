@@ -69,6 +69,8 @@ def renew_model_card(page: Path) -> None:
     for report in ("davis-2016-lite", "davis-2017-lite"):
         summary = json.loads((results / report / "summary.json").read_text())
         text = _with_block(text, report, sequence_table(summary))
+    summaries = [json.loads(file.read_text()) for file in sorted((results / "seeds-lite").glob("seed-*.json"))]
+    text = _with_block(text, "seeds-lite", seeds_table(summaries))
     single_step = json.loads((results / "single-step-lite" / "single-step.json").read_text())
     page.write_text(_with_block(text, "single-step", single_step_table(single_step)))
 
@@ -109,13 +111,22 @@ def _with_predecessors(stage: dict[str, Any]) -> dict[str, str]:
 
 
 def sequence_table(summary: dict[str, Any]) -> str:
-    """J and J&F of every sequence after the first, third and last round."""
-    head = (
-        "| sequence | J, round 1 | J, 3 | J, last | J&F, round 1 | J&F, 3 | J&F, last |\n|---|---|---|---|---|---|---|"
-    )
-    means = {name: each["rounds"] for name, each in summary["sequences"].items()} | {"**mean**": summary["rounds"]}
+    """J and J&F of every sequence after the first, third and last round, and their means."""
+    each = {name: sequence["rounds"] for name, sequence in summary["sequences"].items()}
+    return rounds_table("sequence", each | {"**mean**": summary["rounds"]})
+
+
+def seeds_table(summaries: list[dict[str, Any]]) -> str:
+    """Mean J and J&F by the seed of the first frames and of the robot."""
+    return rounds_table("seed", {str(summary["run"]["rules"]["seed"]): summary["rounds"] for summary in summaries})
+
+
+def rounds_table(what: str, rounds_of: dict[str, dict[str, list[float]]]) -> str:
+    """J and J&F after the first, third and last round, one row for each of `what`."""
+    columns = (what, "J, round 1", "J, 3", "J, last", "J&F, round 1", "J&F, 3", "J&F, last")
+    head = f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}"
     rows = []
-    for name, rounds in means.items():
+    for name, rounds in rounds_of.items():
         values = [rounds[metric][i] for metric in ("J", "J_AND_F") for i in (0, min(2, len(rounds[metric]) - 1), -1)]
         rows.append(f"| {name} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
     return "\n".join([head, *rows])

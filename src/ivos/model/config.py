@@ -143,7 +143,7 @@ PRESETS = MappingProxyType(
             name="lite",
             architecture="lite",
             local=LocalTransfer(radius=8, stride=2, normalised_over="window"),
-            fusion_threshold=0.75,
+            fusion_threshold=0.65,
             negatives_in_first_round=True,
             accumulate_scribbles=True,
             strokes_hold=True,

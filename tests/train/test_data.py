@@ -85,6 +85,14 @@ def test_missing_and_empty_sources_are_refused(texts, data):
         library_from_specs([text.replace(":", f":{data}/") for text in texts])
 
 
+@pytest.mark.parametrize("text", ["davis-2016:DAVIS", "youtube-vos:YT", "sbd:SBD", "folder:photos", "cut-outs:stamps"])
+def test_a_name_to_leave_out_that_the_source_does_not_have_is_refused(text, data):
+    kind, _, folder = text.partition(":")
+    with pytest.raises(InputError, match="'horsejump_low'"):
+        library_from_specs([f"{kind},without=horsejump_low:{data}/{folder}", f"folder:{data}/photos"])
+    library_from_specs([f"{kind},without=horse*jump?low:{data}/{folder}", f"folder:{data}/photos"])
+
+
 @pytest.mark.parametrize("share", [0.0, -1.0, math.nan, math.inf])
 def test_a_share_that_is_not_positive_is_refused(share, scenery, data):
     group = takes(DataSpec.parse(f"sbd:{data}/SBD"))

@@ -100,6 +100,14 @@ def test_thin_parts_weigh_most_rims_less_and_flat_places_one():
     assert (pixel_weights(truth, 0.0)[0] == (truth[0] != 255)).all()
 
 
+def test_what_is_unknown_makes_no_rim():
+    truth = torch.full((1, 40, 40), 255, dtype=torch.uint8)
+    truth[0, :, :20] = 1
+    torch.testing.assert_close(pixel_weights(truth, 4.0)[0], (truth[0] == 1).float())
+    truth[truth == 1] = 0
+    torch.testing.assert_close(pixel_weights(truth, 4.0)[0], (truth[0] == 0).float())
+
+
 def test_weighted_losses_are_the_means_over_pixels_counted_that_often():
     logits, truth = example(4)
     truth[truth == 255] = 0

@@ -102,7 +102,14 @@ def test_settings_replace_numbers_of_the_presets_recipe(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("steps", 0), ("minutes", -1), ("workers", -1), ("learning_rate", float("nan")), ("cache_gib", math.inf)],
+    [
+        ("steps", 0),
+        ("minutes", -1),
+        ("workers", -1),
+        ("learning_rate", math.nan),
+        ("learning_rate", math.inf),
+        ("cache_gib", math.inf),
+    ],
 )
 def test_numbers_out_of_range_are_refused(name, value, tmp_path):
     with pytest.raises(InputError, match=name):
@@ -131,12 +138,13 @@ def test_an_accelerator_this_machine_lacks_is_refused_before_a_folder_is_made(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("preset", "refused"), [("paper", True), ("lite", False)])
-def test_a_whole_batch_of_one_is_refused_where_a_batch_norm_sees_one_value_a_sample(preset, refused, tmp_path):
-    for config in (
-        AnetTraining(data=("sbd:x",), out=tmp_path, preset=preset, batch=1),
-        TnetTraining(data=("sbd:x",), out=tmp_path, preset=preset, batch=1, init=tmp_path),
-    ):
+@pytest.mark.parametrize(
+    ("preset", "crop", "refused"),
+    [("paper", None, True), ("lite", None, False), ("lite", 16, True), ("lite", 32, False)],
+)
+def test_a_whole_batch_of_one_is_refused_where_a_batch_norm_sees_one_value_a_sample(preset, crop, refused, tmp_path):
+    given = {"data": ("sbd:x",), "out": tmp_path, "preset": preset, "batch": 1, "crop": crop}
+    for config in (AnetTraining(**given), TnetTraining(**given, init=tmp_path)):
         with pytest.raises(InputError, match="at least 2") if refused else nullcontext():
             recipe_of(config)
 

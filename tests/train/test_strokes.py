@@ -33,6 +33,14 @@ def test_what_is_too_thin_for_the_robot_is_opened_away_unless_nothing_else_is_le
     assert not opened(np.zeros_like(DISC)).any()
 
 
+def test_an_object_that_the_border_cuts_off_goes_on_beyond_it():
+    assert opened(np.ones_like(DISC)).all()
+    arm = (xs < 4) & (ys > 10)  # half of it, as the picture shows no more
+    body = (ys > 40) & (xs < 40)
+    assert opened(arm | body)[20:40, :3].all()
+    assert not opened(np.roll(arm | body, 10, axis=1))[20:38, :20].any()
+
+
 def test_nothing_is_drawn_on_nothing():
     empty = np.zeros((20, 30), bool)
     rng = np.random.default_rng(0)

@@ -31,7 +31,7 @@ class DataSpec:
         weight: Share of the samples, on any positive scale.
         merge: Probability that all objects of a picture count as one, in [0, 1].
         split: Name of the list that is used, where the data set has lists.
-        without: Patterns (* and ?) of the names of sequences and cut-outs that are left out.
+        without: Names of sequences and cut-outs that are left out, or patterns of them (* and ?).
     """
 
     kind: str
@@ -73,6 +73,20 @@ class DataSpec:
     def keeps(self, name: str) -> bool:
         """Whether no pattern of `without` fits a name."""
         return not any(fnmatchcase(name, pattern) for pattern in self.without)
+
+    def check_names(self, names: Iterable[str]) -> None:
+        """Make sure that each name of `without` is one of the source's; a pattern may fit nothing.
+
+        Raises:
+            InputError: A name is not.
+        """
+        known = set(names)
+        for name in self.without:
+            if not set(name) & set("*?[") and name not in known:
+                raise InputError(
+                    f"The source '{self.path}' ({self.kind}) is to be used without '{name}', which it does not have;"
+                    f" it has {', '.join(sorted(known)[:4])}{', ...' if len(known) > 4 else ''}."
+                )
 
 
 def _number(text: str, spec: str, least: float, most: float) -> float:
@@ -117,7 +131,9 @@ def cut_outs(spec: DataSpec) -> tuple[Path, ...]:
         InputError: There is none.
     """
     files = [path for suffix in ("png", "webp") for path in spec.path.rglob(f"*.{suffix}")]
-    kept = tuple(path for path in sorted(files) if spec.keeps(path.relative_to(spec.path).as_posix()))
+    names = {path: path.relative_to(spec.path).as_posix() for path in sorted(files)}
+    spec.check_names(names.values())
+    kept = tuple(path for path, name in names.items() if spec.keeps(name))
     if not kept:
         raise InputError(f"The folder '{spec.path}' holds no cut-outs; expected png or webp files with transparency.")
     return kept
@@ -125,11 +141,13 @@ def cut_outs(spec: DataSpec) -> tuple[Path, ...]:
 
 def _davis(spec: DataSpec, year: int) -> tuple[Take, ...]:
     data = Davis(spec.path, split=spec.split, year=year)
+    spec.check_names(data.sequences)
     return _clips(spec, (data[name] for name in data.sequences if spec.keeps(name)))
 
 
 def _youtube_vos(spec: DataSpec) -> tuple[Take, ...]:
     data = YoutubeVos(spec.path, split=spec.split)
+    spec.check_names(data.sequences)
     return _clips(spec, (data[name] for name in data.sequences if spec.keeps(name)))
 
 
@@ -148,6 +166,7 @@ def _clips(spec: DataSpec, clips: Iterable[Clip]) -> tuple[Take, ...]:
 
 
 def _stills(spec: DataSpec, stills: Stills, names: Sequence[str]) -> tuple[Take, ...]:
+    spec.check_names(names)
     return tuple(Take(stills, (i,), spec.merge) for i, name in enumerate(names) if spec.keeps(name))
 
 

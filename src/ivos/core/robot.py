@@ -97,7 +97,7 @@ def robot(
     height, width = truth.shape
     strokes = []
     for object_id in sorted({BACKGROUND, *object_ids}):
-        region = _opened((truth == object_id) & (prediction != object_id), config)
+        region = drawable((truth == object_id) & (prediction != object_id), config)
         for path in _longest_paths(_skeleton(region, (seed, object_id)), config.min_nb_nodes):
             points = _bezier(np.array(path, dtype=np.float64), config.nb_points) / (width, height)
             strokes.append(Scribble(object_id, points.tolist()))
@@ -132,8 +132,16 @@ def next_frame(
     return chosen, history | {chosen}
 
 
-def _opened(error: Mask, config: RobotConfig) -> Mask:
-    """The error region without what is thinner than the disk; empty if nothing survives any disk."""
+def drawable(error: Mask, config: RobotConfig) -> Mask:
+    """What the robot draws on: the error region without what is thinner than a disk that grows with the region.
+
+    Args:
+        error: Shape (H, W); at the image's border it counts as going on beyond.
+        config: Size of the disk; a disk that leaves nothing is shrunk.
+
+    Returns:
+        Shape (H, W); the whole region if it is small, nothing if no disk of more than a pixel fits.
+    """
     radius = min(0.5 * config.kernel_size * math.sqrt(np.count_nonzero(error)), config.max_kernel_radius)
     if radius <= 1:
         return error

@@ -70,23 +70,19 @@ class DataSpec:
             without=tuple(values["without"].split("+")) if "without" in values else (),
         )
 
-    def keeps(self, name: str) -> bool:
-        """Whether no pattern of `without` fits a name."""
-        return not any(fnmatchcase(name, pattern) for pattern in self.without)
-
-    def check_names(self, names: Iterable[str]) -> None:
-        """Make sure that each name of `without` is one of the source's; a pattern may fit nothing.
+    def kept(self, names: Sequence[str]) -> list[str]:
+        """The names that `without` does not leave out, in their order.
 
         Raises:
-            InputError: A name is not.
+            InputError: `without` has a name, not a pattern, that is none of them.
         """
-        known = set(names)
         for name in self.without:
-            if not set(name) & set("*?[") and name not in known:
+            if not set(name) & set("*?[") and name not in names:
                 raise InputError(
                     f"The source '{self.path}' ({self.kind}) is to be used without '{name}', which it does not have;"
-                    f" it has {', '.join(sorted(known)[:4])}{', ...' if len(known) > 4 else ''}."
+                    f" it has {', '.join(sorted(names)[:4])}{', ...' if len(names) > 4 else ''}."
                 )
+        return [name for name in names if not any(fnmatchcase(name, pattern) for pattern in self.without)]
 
 
 def _number(text: str, spec: str, least: float, most: float) -> float:
@@ -130,10 +126,8 @@ def cut_outs(spec: DataSpec) -> tuple[Path, ...]:
     Raises:
         InputError: There is none.
     """
-    files = [path for suffix in ("png", "webp") for path in spec.path.rglob(f"*.{suffix}")]
-    names = {path: path.relative_to(spec.path).as_posix() for path in sorted(files)}
-    spec.check_names(names.values())
-    kept = tuple(path for path, name in names.items() if spec.keeps(name))
+    files = sorted(path for suffix in ("png", "webp") for path in spec.path.rglob(f"*.{suffix}"))
+    kept = tuple(spec.path / name for name in spec.kept([path.relative_to(spec.path).as_posix() for path in files]))
     if not kept:
         raise InputError(f"The folder '{spec.path}' holds no cut-outs; expected png or webp files with transparency.")
     return kept
@@ -141,14 +135,12 @@ def cut_outs(spec: DataSpec) -> tuple[Path, ...]:
 
 def _davis(spec: DataSpec, year: int) -> tuple[Take, ...]:
     data = Davis(spec.path, split=spec.split, year=year)
-    spec.check_names(data.sequences)
-    return _clips(spec, (data[name] for name in data.sequences if spec.keeps(name)))
+    return _clips(spec, (data[name] for name in spec.kept(data.sequences)))
 
 
 def _youtube_vos(spec: DataSpec) -> tuple[Take, ...]:
     data = YoutubeVos(spec.path, split=spec.split)
-    spec.check_names(data.sequences)
-    return _clips(spec, (data[name] for name in data.sequences if spec.keeps(name)))
+    return _clips(spec, (data[name] for name in spec.kept(data.sequences)))
 
 
 def _sbd(spec: DataSpec) -> tuple[Take, ...]:
@@ -166,8 +158,8 @@ def _clips(spec: DataSpec, clips: Iterable[Clip]) -> tuple[Take, ...]:
 
 
 def _stills(spec: DataSpec, stills: Stills, names: Sequence[str]) -> tuple[Take, ...]:
-    spec.check_names(names)
-    return tuple(Take(stills, (i,), spec.merge) for i, name in enumerate(names) if spec.keeps(name))
+    kept = set(spec.kept(names))
+    return tuple(Take(stills, (i,), spec.merge) for i, name in enumerate(names) if name in kept)
 
 
 KINDS: Mapping[str, Callable[[DataSpec], tuple[Take, ...]]] = MappingProxyType(

@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
+from ivos.core.robot import ROBOT_PRESETS, drawable
+
 Mask = NDArray[np.bool_]
 Map = NDArray[np.uint8]
 Points = NDArray[np.float64]  # (P, 2) pixel positions x, y
@@ -35,7 +37,8 @@ def stroke_map(region: Mask, rng: np.random.Generator) -> Map:
         return np.zeros(region.shape, np.uint8)
     kind = rng.choice(["skeleton", "curve", "dots", "points", "hasty"], p=[0.4, 0.27, 0.1, 0.1, 0.13])
     if kind == "skeleton":
-        line = longest_line(opened(region))
+        thick = drawable(region, ROBOT_PRESETS["davis"])
+        line = longest_line(thick if thick.any() else region)
         part = sorted(rng.uniform(0, 1, 2)) if rng.random() < 0.3 else (0.0, 1.0)
         cut = line[int(part[0] * len(line)) : max(int(part[1] * len(line)), int(part[0] * len(line)) + 1)]
         return draw([cut], region.shape)
@@ -68,16 +71,6 @@ def curve(region: Mask, rng: np.random.Generator) -> Points:
     steps = np.linspace(0, len(anchors) - 1, 24)
     line = np.stack([np.interp(steps, range(len(anchors)), anchors[:, i]) for i in (0, 1)], axis=1)
     return np.asarray(ndimage.gaussian_filter1d(line, 1.5, axis=0, mode="nearest"))
-
-
-def opened(region: Mask) -> Mask:
-    """The region without what is too thin for the DAVIS robot to draw on; all of it if nothing else is left.
-
-    As for the robot, it goes on beyond the border.
-    """
-    depth = int(np.clip(0.1 * np.sqrt(region.sum()), 1, 16))
-    thick = ndimage.binary_dilation(ndimage.binary_erosion(region, iterations=depth, border_value=1), iterations=depth)
-    return thick if thick.any() else region
 
 
 def longest_line(region: Mask) -> Points:

@@ -21,19 +21,20 @@ run() { # STAGE NAME FROM [ARGUMENT ...]: the run runs/lite-NAME, which starts f
     ivos train "$1" "${shared[@]}" --out "runs/lite-$2" ${3:+--init "runs/lite-$3/weights.safetensors"} "${@:4}"
 }
 
-mean() { # NAME FIRST SECOND: runs/lite-NAME holds the mean of the weights of two runs
+mean() { # NAME FIRST SECOND SHARE: runs/lite-NAME holds the weighted mean of two runs' weights, SHARE of it the second's
     python - "$@" <<'END'
 import sys
 from pathlib import Path
 
 from ivos.model.weights import load_weights, read_card, save_weights
 
-name, *runs = (f"runs/lite-{run}/weights.safetensors" for run in sys.argv[1:])
+name, *runs = (f"runs/lite-{run}/weights.safetensors" for run in sys.argv[1:4])
+share = float(sys.argv[4])
 first, second = (load_weights(run) for run in runs)
 state, other = second.state_dict(), first.state_dict()
-second.load_state_dict({k: (v + other[k]) / 2 if v.is_floating_point() else v for k, v in state.items()})
+second.load_state_dict({k: share * v + (1 - share) * other[k] if v.is_floating_point() else v for k, v in state.items()})
 Path(name).parent.mkdir(parents=True, exist_ok=True)
-save_weights(second, name, card=read_card(runs[1]) | {"average": f"of {' and '.join(runs)}"})
+save_weights(second, name, card=read_card(runs[1]) | {"average": f"{share} of {runs[1]}, the rest of {runs[0]}"})
 END
 }
 
@@ -45,11 +46,13 @@ run t-net t-net-3 t-net-2 --steps 2200 --learning-rate 1e-3 --seed 4
 run a-net a-net-3 t-net-3 --steps 2800 --learning-rate 1e-3 --seed 5
 run t-net t-net-4 a-net-3 --steps 1400 --learning-rate 1e-3 --seed 6
 run t-net t-net-5 t-net-4 --steps 1800 --learning-rate 1e-3 --seed 7
-mean sixth t-net-4 t-net-5
+mean sixth t-net-4 t-net-5 0.5
 run a-net a-net-4 sixth --steps 900 --learning-rate 1e-3 --seed 11
 run a-net a-net-5 a-net-4 --steps 900 --learning-rate 1e-3 --seed 13
-mean a-net-mean a-net-4 a-net-5
+mean a-net-mean a-net-4 a-net-5 0.5
 run t-net t-net-6 a-net-mean --steps 1900 --learning-rate 1e-3 --seed 14
 run t-net t-net-7 t-net-6 --steps 2600 --learning-rate 1e-3 --seed 22
+run t-net t-net-8 t-net-7 --steps 2450 --learning-rate 8e-4 --seed 41
+mean eighth t-net-7 t-net-8 0.7
 mkdir -p src/ivos/weights
-cp runs/lite-t-net-7/weights.safetensors src/ivos/weights/lite.safetensors
+cp runs/lite-eighth/weights.safetensors src/ivos/weights/lite.safetensors

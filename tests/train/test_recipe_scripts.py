@@ -99,6 +99,9 @@ def test_each_run_starts_from_weights_of_runs_before_it_and_has_a_seed_of_its_ow
     bundled = tmp_path / "src" / "ivos" / "weights" / "lite.safetensors"
     assert read_card(bundled)["turn"] == len(calls) % 2
     states = [load_weights(tmp_path / f"made-{turn}.safetensors").state_dict() for turn in (0, 1)]
-    mean = load_weights(tmp_path / "runs" / "lite-sixth" / "weights.safetensors").state_dict()
-    name = next(name for name, value in mean.items() if value.dim() == 4)
-    np.testing.assert_allclose(mean[name], (states[0][name] + states[1][name]) / 2, atol=1e-3)
+    name = next(name for name, value in states[0].items() if value.dim() == 4)
+    sixth = load_weights(tmp_path / "runs" / "lite-sixth" / "weights.safetensors").state_dict()
+    np.testing.assert_allclose(sixth[name], (states[0][name] + states[1][name]) / 2, atol=1e-3)
+    last, before = states[len(calls) % 2], states[1 - len(calls) % 2]
+    eighth = load_weights(bundled).state_dict()
+    np.testing.assert_allclose(eighth[name], 0.7 * last[name] + 0.3 * before[name], atol=1e-3)

@@ -149,12 +149,41 @@ def test_prompts_of_an_empty_mask_draw_nothing_positive(prompts):
 
 
 def test_previous_masks_are_exact_spoiled_or_lost():
-    drawn = [lite_samples.previous_mask(DISC, np.random.default_rng(seed)) for seed in range(80)]
-    exact = sum(np.array_equal(mask, DISC) for mask in drawn)
-    lost = sum(not mask.any() for mask in drawn)
-    assert 15 < exact < 45
-    assert 2 < lost < 20
-    assert all(0 <= mask.min() <= mask.max() <= 1 for mask in drawn)
+    fates = {"exact": 0, "lost": 0, "spoiled": 0}
+    for seed in range(80):
+        mask, fate = lite_samples.previous_mask(DISC, np.random.default_rng(seed))
+        assert 0 <= mask.min() <= mask.max() <= 1
+        assert np.array_equal(mask, DISC) == (fate == "exact")
+        assert mask.any() == (fate != "lost")
+        fates[fate] += 1
+    assert 30 < fates["exact"] < 50
+    assert 5 < fates["lost"] < 27
+    assert fates["spoiled"] > 10
+
+
+def test_an_annotated_frame_may_lack_a_part_where_the_previous_mask_is_the_truth(scenery, monkeypatch):
+    samples = Samples(LiteSampling(scenery, (1, 2)), 0, sequences=True)
+    slots = [(step, place) for step in range(12) for place in range(2)]
+    monkeypatch.setattr(lite_samples, "TORN", 0)
+    whole = [samples[slot] for slot in slots]
+    monkeypatch.setattr(lite_samples, "TORN", 1)
+    torn = [samples[slot] for slot in slots]
+    lacking = 0
+    for before, after in zip(whole, torn, strict=True):
+        assert torch.equal(before["images"], after["images"])
+        assert torch.equal(before["masks"][1:], after["masks"][1:])
+        if torch.equal(before["masks"][0], after["masks"][0]):
+            continue
+        lacking += 1
+        truth, rest = before["masks"][0] == 1, after["masks"][0] == 1
+        assert 0 < (truth & ~rest).sum() <= 0.62 * truth.sum()
+        assert not (rest & ~truth).any()
+        assert after["starts_annotated"] == 0
+        assert torch.equal(after["previous"] > 0, before["masks"][len(after["maps"])] == 1)
+        previous, positive, negative = after["maps"][0] > 0
+        assert torch.equal(previous, rest)
+        assert not (positive & negative).any()
+    assert lacking > 2
 
 
 def test_shares_of_processes_make_up_the_batch():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,9 +16,12 @@ from ivos.train.scenery import TRIES, Scene, Scenery, Times, no_object_error, re
 LEARNED = 3  # targets that the loss sees
 DRIFTS = (0, 0, 3)  # targets before them, which only bring the roll-out's own errors
 GAPS = (1, 1, 1, 2, 3, 5)  # frames between neighbours of a mini-sequence
-LOST, EXACT = 0.25, 0.25  # shares of previous masks that are empty, and that are the truth
+LOST, EXACT = 0.2, 0.5  # shares of previous masks that are empty, and that are the truth
+TORN = 0.6  # share of annotated frames without a part of the object, where the previous mask is the truth
 ALONE = 0.25  # share of steps in which T-Net has the newest annotated frame alone
 REACH = 45  # how far annotated frames may lie, in frames
+
+Fate = Literal["lost", "exact", "spoiled"]
 
 
 class LiteSampling:
@@ -50,13 +55,17 @@ class LiteSampling:
         others = rng.uniform(-REACH, REACH, annotated - 1)
         times = np.concatenate(([first], others, [0.0], side * gap * np.arange(1, targets + 1)))
         scene = self._scene(times, rng)
-        truth = scene.masks.numpy() == 1
-        maps = torch.stack([prompts(truth[i], rng) for i in range(annotated)])
-        previous = previous_mask(truth[annotated], rng)
+        truth, masks = scene.masks.numpy() == 1, scene.masks.clone()
+        maps = [prompts(truth[i], rng) for i in range(annotated)]
+        previous, fate = previous_mask(truth[annotated], rng)
+        if fate == "exact" and not starts_annotated and rng.random() < TORN and truth[0].any():
+            part = strokes.random_part(truth[0], rng)
+            masks[0][torch.from_numpy(part)] = 0
+            maps[0] = torn_prompts(truth[0] & ~part, part, rng)
         return {
             "images": scene.images,
-            "masks": scene.masks,
-            "maps": maps,
+            "masks": masks,
+            "maps": torch.stack(maps),
             "previous": torch.from_numpy((255 * previous).astype(np.uint8)),
             "starts_annotated": torch.tensor(int(starts_annotated)),
             "lost": torch.tensor(int(rng.random() < LOST)),
@@ -92,12 +101,25 @@ def prompts(truth: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
     return torch.from_numpy((255 * np.stack((previous, positive, negative))).astype(np.uint8))
 
 
-def previous_mask(truth: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float32]:
-    """A previous frame's probability (S, S): exact, spoiled, or lost altogether."""
-    fate = rng.random()
-    if fate < LOST:
-        return np.zeros(truth.shape, np.float32)
-    return truth.astype(np.float32) if fate < LOST + EXACT else strokes.spoiled(truth, rng)
+def torn_prompts(rest: NDArray[np.bool_], part: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
+    """A-Net's three maps for a frame whose annotation lacks a part, x 255 uint8 (3, S, S).
+
+    T-Net learns from them to trust a previous mask that is right where an annotated frame is wrong.
+    """
+    positive, negative = strokes.stroke_map(rest, rng), np.zeros(rest.shape, np.uint8)
+    if rng.random() < 0.5:
+        negative = strokes.stroke_map(part, rng)
+    return torch.from_numpy((255 * np.stack((rest, positive, negative * (positive == 0)))).astype(np.uint8))
+
+
+def previous_mask(truth: NDArray[np.bool_], rng: np.random.Generator) -> tuple[NDArray[np.float32], Fate]:
+    """A previous frame's probability (S, S), and what it is."""
+    drawn = rng.random()
+    if drawn < LOST:
+        return np.zeros(truth.shape, np.float32), "lost"
+    if drawn < LOST + EXACT:
+        return truth.astype(np.float32), "exact"
+    return strokes.spoiled(truth, rng), "spoiled"
 
 
 def _draw(rng: np.random.Generator) -> Tensor:

@@ -145,6 +145,13 @@ def correction_maps(prediction: Mask, truth: Mask, rng: np.random.Generator) -> 
     return maps[0], maps[1]
 
 
+def random_part(region: Mask, rng: np.random.Generator) -> Mask:
+    """A tenth to six tenths of a region (H, W) that is not empty: what lies on one side of a random line."""
+    side = rng.normal(size=2)
+    along = np.indices(region.shape).transpose(1, 2, 0) @ side
+    return np.asarray(region & (along <= np.quantile(along[region], rng.uniform(0.1, 0.6))))
+
+
 def spoiled(truth: Mask, rng: np.random.Generator) -> NDArray[np.float32]:
     """A previous mask as rounds leave it: the truth moved, bent, grown or shrunk, with parts lost or added.
 

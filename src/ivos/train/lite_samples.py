@@ -46,6 +46,7 @@ class LiteSampling:
             Beside the common entries: previous (S, S), the probability x 255 of the previous frame, and
             starts_annotated: 1 if that is the first annotated one and takes A-Net's answer, lost: 1 if the second round
             starts without it, and alone: 1 in all samples of a step if T-Net has the newest annotated frame alone.
+            The first of the masks, of an annotated frame, may lack a part where the previous mask is the truth.
         """
         annotated, targets = int(of_step.choice(self._annotated)), LEARNED + int(of_step.choice(DRIFTS))
         alone, gap = of_step.random() < ALONE, float(rng.choice(GAPS))

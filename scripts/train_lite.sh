@@ -54,5 +54,8 @@ run t-net t-net-6 a-net-mean --steps 1900 --learning-rate 1e-3 --seed 14
 run t-net t-net-7 t-net-6 --steps 2600 --learning-rate 1e-3 --seed 22
 run t-net t-net-8 t-net-7 --steps 2450 --learning-rate 8e-4 --seed 41
 mean eighth t-net-7 t-net-8 0.7
+run t-net t-net-9 eighth --steps 3000 --learning-rate 8e-4 --seed 51
+mean t-net-9-mean eighth t-net-9 0.7
+run t-net t-net-10 t-net-9-mean --steps 2450 --learning-rate 8e-4 --seed 61
 mkdir -p src/ivos/weights
-cp runs/lite-eighth/weights.safetensors src/ivos/weights/lite.safetensors
+cp runs/lite-t-net-10/weights.safetensors src/ivos/weights/lite.safetensors

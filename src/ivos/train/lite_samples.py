@@ -16,7 +16,7 @@ from ivos.train.scenery import TRIES, Scene, Scenery, Times, no_object_error, re
 LEARNED = 3  # targets that the loss sees
 DRIFTS = (0, 0, 3)  # targets before them, which only bring the roll-out's own errors
 GAPS = (1, 1, 1, 2, 3, 5)  # frames between neighbours of a mini-sequence
-LOST, EXACT = 0.2, 0.5  # shares of previous masks that are empty, and that are the truth
+LOST, EXACT = 0.25, 0.45  # shares of previous masks that are empty, and that are the truth
 TORN = 0.6  # share of annotated frames without a part of the object, where the previous mask is the truth
 ALONE = 0.25  # share of steps in which T-Net has the newest annotated frame alone
 REACH = 45  # how far annotated frames may lie, in frames

@@ -37,7 +37,9 @@ class Server:
 
     def pace(self, seconds: float) -> None:
         """How long T-Net takes for a frame from now on."""
-        self.pace_file.write_text(str(seconds))
+        draft = self.pace_file.with_suffix(".draft")
+        draft.write_text(str(seconds))
+        draft.replace(self.pace_file)  # the server may read it at any time and must not find it empty
 
     def start(self) -> None:
         serve = [sys.executable, str(Path(__file__).with_name("serve.py")), "--home", str(self.home)]

@@ -46,7 +46,7 @@ def view(mask: NDArray[np.bool_], crop: int, rng: np.random.Generator) -> Matrix
     if len(ys) == 0:
         ys, xs = np.array([0, h - 1]), np.array([0, w - 1])
     extent = max(np.ptp(ys), np.ptp(xs)) + 1
-    share = rng.uniform(1.0, 2.0) if rng.random() < CLOSE else rng.uniform(0.15, 1.05)  # of the crop, or beyond it
+    share = rng.uniform(1.0, 2.0) if rng.random() < CLOSE else rng.uniform(0.25, 1.05)  # of the crop, or beyond it
     side = np.clip(extent / share, 0.28 * min(h, w), 1.15 * min(h, w))  # source pixels shown
     centre = np.array([xs.mean(), ys.mean()]) + rng.uniform(-0.5, 0.5, 2) * (max(side - extent, 0) + 0.3 * extent)
     keep = np.minimum(side / 2, np.array([w, h]) / 2)

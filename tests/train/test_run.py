@@ -3,7 +3,6 @@
 import math
 import signal
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,8 @@ import pytest
 import torch
 
 from ivos.errors import InputError, WeightsError
-from ivos.model.weights import load_weights, read_card, save_weights
+from ivos.model.weights import load_weights, read_card
 from ivos.train.config import A_NET, T_NET
-from ivos.train.lite_stages import LiteAnnotationStage
 from ivos.train.log import read_log
 from ivos.train.run import AnetTraining, TnetTraining, imagenet_encoder, recipe_of, run
 
@@ -100,19 +98,6 @@ def test_settings_replace_numbers_of_the_presets_recipe(tmp_path):
     assert recipe_of(config).steps == 5
     assert recipe_of(config).batch == A_NET["paper"].batch
     assert recipe_of(TnetTraining(data=("sbd:x",), out=tmp_path, init=tmp_path)) == T_NET["lite"]
-
-
-def test_a_net_beside_a_trained_t_net_leaves_the_encoder(lite_weights, tmp_path):
-    config = AnetTraining(data=("sbd:x",), out=tmp_path, init=lite_weights)
-    assert recipe_of(config) == A_NET["lite"]  # T-Net is untrained
-    net, both = load_weights(lite_weights), tmp_path / "both.safetensors"
-    save_weights(net, both, card={"a-net": {}, "t-net": {}})
-    stage = LiteAnnotationStage(net, recipe_of(replace(config, init=both)))
-    trained = {name for name, parameter in net.named_parameters() if parameter.requires_grad}
-    assert trained == {name for name, _ in net.named_parameters() if name.startswith("annotation_net.")}
-    assert sum(len(group["params"]) for group in stage.parameter_groups()) == len(trained)
-    stage.train_mode()
-    assert not any(module.training for module in net.encoder.modules())
 
 
 @pytest.mark.parametrize(

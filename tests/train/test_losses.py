@@ -136,3 +136,14 @@ def test_map_error_is_the_squared_distance_to_the_share_of_a_cell():
     truth[:, 4:, 4:] = 255  # all of the last
     carried = torch.tensor([[[[1.0, 0.0], [0.5, 9.0]]]])
     assert float(map_error(carried, truth)) == pytest.approx((0.25 + 0 + 0.25 + 0) / 4)
+
+
+def test_a_pixel_is_compared_with_the_known_pixels_around_it():
+    rng = np.random.default_rng(3)
+    truth = rng.choice(np.array([0, 1, 255], np.uint8), (20, 26))
+    weights = pixel_weights(torch.from_numpy(truth)[None], 4.0)[0].numpy()
+    for y, x in ((0, 0), (10, 13), (19, 3), (5, 25)):
+        around = truth[max(0, y - 7) : y + 8, max(0, x - 7) : x + 8]
+        share = (around == 1).sum() / (around != 255).sum()
+        expected = 0 if truth[y, x] == 255 else 1 + 4 * abs(share - truth[y, x])
+        assert weights[y, x] == pytest.approx(expected, rel=1e-5)

@@ -72,6 +72,9 @@ def test_lite_sequences_of_a_step_have_equally_many_annotated_frames(scenery):
             assert sample["images"].shape == (frames, 3, CROP, CROP)
             assert sample["masks"].shape == (frames, CROP, CROP)
             assert sample["previous"].shape == (CROP, CROP)
+            assert torch.equal(sample["asked"], batch[0]["asked"])
+            assert len(sample["maps"]) <= min(sample["asked"]) < max(sample["asked"]) < frames
+            assert (sample["asked_maps"][:, 0] == 127).all()  # first strokes: nothing is known of a previous mask
     assert len(counts) > 1
     assert drifts == set(DRIFTS)
     assert alone == {0, 1}

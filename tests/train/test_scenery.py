@@ -6,6 +6,7 @@ import torch
 from scipy import ndimage
 
 from ivos.errors import InputError
+from ivos.train import scenery as scenery_module
 from ivos.train.augment import Bend, ColourJitter, drift, grid, shifted, shrunk, similarity, view, warp
 from ivos.train.scenery import Scenery, choose_object, reflected, with_thin_parts
 from ivos.train.sources import Library, PictureCache, Take
@@ -84,6 +85,34 @@ def test_thin_parts_hang_on_the_object_or_change_no_mask():
             assert (marked == mask).all()
     assert 10 <= attached <= 28
     assert len({with_thin_parts(image, mask, [1], 1.0, np.random.default_rng(s))[0].tobytes() for s in (3, 3)}) == 1
+
+
+def test_bystanders_stand_behind_the_object_and_change_no_mask(monkeypatch):
+    class Red(Ball):
+        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            mask = super().__getitem__(index)[1]
+            return np.where(mask[..., None] > 0, [250, 5, 5], [5, 5, 5]).astype(np.uint8), mask
+
+    class Plain:
+        def __call__(self, image: torch.Tensor, *_: float) -> torch.Tensor:
+            return image.clamp(0, 255).to(torch.uint8)
+
+    monkeypatch.setattr(ColourJitter, "random", lambda *_: Plain())
+    monkeypatch.setattr(scenery_module, "THIN", 0.0)
+    take, kin = Take(Ball(), (0,)), Take(Red(), (0,))
+    scenery = Scenery(Library(((1.0, (take, kin)),)), CROP, PictureCache(1 << 26))
+    seen = 0
+    for seed in range(12):
+        scenes = []
+        for share in (0.0, 1.0):
+            monkeypatch.setattr(scenery_module, "CROWDED", share)
+            scenes.append(scenery.film(take, [0, 0], np.array([0.0, 2]), np.random.default_rng(seed)))
+        alone, crowded = scenes
+        assert torch.equal(alone.masks, crowded.masks)
+        inside = (alone.masks == 1)[:, None].expand_as(alone.images)
+        assert torch.equal(alone.images[inside], crowded.images[inside])
+        seen += int((crowded.images[:, 0] > crowded.images[:, 1] + 60).any())
+    assert seen >= 6  # others are white, or out of sight
 
 
 def test_void_stays_void():

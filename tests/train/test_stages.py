@@ -67,6 +67,16 @@ def test_t_net_learns_one_batch_by_heart(lite, scenery, one_thread):
     assert figures.keys() == {"first_j", "second_j", "j", "local", "global"}
 
 
+def test_t_nets_stage_also_learns_first_answers_on_other_frames(lite, scenery):
+    stage = LiteTransferStage(lite, T_NET["lite"])
+    batch = batch_of(LiteSampling(scenery, (1,)), 2, sequences=True)
+    stage.train_mode()
+    once = stage(batch)
+    other = stage(batch | {"asked_maps": batch["asked_maps"].flip(-1)})
+    assert once[0] != other[0]
+    assert once[1] == other[1]  # nothing else of the step is touched
+
+
 @pytest.mark.parametrize("kind", [LiteAnnotationStage, LiteTransferStage])
 def test_lite_stages_train_what_they_say_and_nothing_else(kind, lite, scenery):
     stage = kind(lite, A_NET["lite"] if kind is LiteAnnotationStage else T_NET["lite"])
@@ -80,11 +90,12 @@ def test_lite_stages_train_what_they_say_and_nothing_else(kind, lite, scenery):
     trained = {name for name, parameter in lite.named_parameters() if parameter.requires_grad}
     assert all(dict(lite.named_parameters())[name].grad is not None for name in trained)
     if kind is LiteTransferStage:
-        frozen = {name for name in before if name.startswith(("encoder.backbone.stem", "encoder.backbone.stages.0."))}
+        first = ("stem", *(f"stages.{i}." for i in range(3)))
+        frozen = {name for name in before if name.startswith(tuple(f"encoder.backbone.{part}" for part in first))}
         frozen |= {name for name in before if "depthwise.0" in name}
         assert trained == {name for name, _ in lite.named_parameters()} - frozen
         assert not moved & frozen
-        assert any(name.startswith("encoder.backbone.stages.1.0.project.0") for name in moved)
+        assert any(name.startswith("encoder.backbone.stages.3.0.project.0") for name in moved)
         assert not [name for name in moved if name.startswith(("annotation_net.", "encoder.")) and "running" in name]
         assert any(name.startswith("transfer_net.decoder.context.first.1.running") for name in moved)
     else:

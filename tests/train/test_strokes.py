@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from ivos.core.robot import ROBOT_PRESETS, drawable
-from ivos.train.strokes import WIDTH, background_map, correction_maps, draw, spoiled, stroke_map
+from ivos.core.robot import ROBOT_PRESETS, drawable, robot
+from ivos.train.strokes import WIDTH, background_map, correction_maps, draw, robot_map, spoiled, stroke_map
 
 ys, xs = np.mgrid[:64, :72]
 DISC = (ys - 30) ** 2 + (xs - 40) ** 2 < 15**2
@@ -28,6 +28,19 @@ def test_a_region_too_thin_for_the_robot_gets_strokes_all_the_same():
     cords = (ys % 4 == 0) & (ys > 2) & (xs > 2) & (xs < 70)
     assert not drawable(cords, ROBOT_PRESETS["davis"]).any()
     assert all(stroke_map(cords, np.random.default_rng(seed)).any() for seed in range(40))
+
+
+def test_imitated_strokes_of_the_robot_lie_where_it_draws():
+    bent = (abs(xs - 12) < 7) & (ys > 5) & (ys < 58) | (abs(ys - 50) < 7) & (xs > 12) & (xs < 66)  # an L
+    for region in (DISC, TWO, bent):
+        drawn = robot_map(region).astype(bool)
+        truth = region.astype(np.uint8)
+        strokes = [np.array(stroke.path) * (72, 64) for stroke in robot(np.zeros_like(truth), truth, [1])]
+        real = draw(strokes, region.shape).astype(bool)
+        assert ndimage.label(drawn)[1] == len(strokes)
+        near = [ndimage.binary_dilation(lines, iterations=6) for lines in (drawn, real)]
+        assert (real & ~near[0]).sum() <= 0.1 * real.sum()
+        assert (drawn & ~near[1]).sum() <= 0.1 * drawn.sum()
 
 
 def test_nothing_is_drawn_on_nothing():

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+TUMBLED = 0.15  # share of views that are turned far, as acrobats are
 CLOSE = 0.3  # share of views that show only a part of the object, as large as it is at 480p
 Matrix = NDArray[np.float64]  # (3, 3), maps homogeneous output pixels (x, y, 1) to source pixels
 
@@ -45,12 +46,13 @@ def view(mask: NDArray[np.bool_], crop: int, rng: np.random.Generator) -> Matrix
     if len(ys) == 0:
         ys, xs = np.array([0, h - 1]), np.array([0, w - 1])
     extent = max(np.ptp(ys), np.ptp(xs)) + 1
-    share = rng.uniform(1.0, 2.0) if rng.random() < CLOSE else rng.uniform(0.25, 1.05)  # of the crop, or beyond it
+    share = rng.uniform(1.0, 2.0) if rng.random() < CLOSE else rng.uniform(0.15, 1.05)  # of the crop, or beyond it
     side = np.clip(extent / share, 0.28 * min(h, w), 1.15 * min(h, w))  # source pixels shown
     centre = np.array([xs.mean(), ys.mean()]) + rng.uniform(-0.5, 0.5, 2) * (max(side - extent, 0) + 0.3 * extent)
     keep = np.minimum(side / 2, np.array([w, h]) / 2)
     centre = np.clip(centre, keep, np.array([w, h]) - keep)
-    linear = similarity(side / crop, rng.normal(0, 0.12), rng.normal(0, 0.06), np.exp(rng.normal(0, 0.08)))
+    turn = rng.normal(0, 1.0 if rng.random() < TUMBLED else 0.12)
+    linear = similarity(side / crop, turn, rng.normal(0, 0.06), np.exp(rng.normal(0, 0.08)))
     flip = np.diag([-1.0 if rng.random() < 0.5 else 1.0, 1.0, 1.0])
     return shifted(*centre) @ linear @ flip @ shifted(-crop / 2, -crop / 2)
 

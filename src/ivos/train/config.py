@@ -22,8 +22,7 @@ class Recipe:
         decay: Factor of the "step" schedule.
         decay_steps: Batches between two decays.
         weight_decay: Decoupled (AdamW).
-        encoder_rate: Learning rate, as a share of `learning_rate`, of what was trained before: the encoder in stage 1,
-            A-Net and the encoder in stage 2.
+        encoder_rate: Learning rate of the encoder, as a share of `learning_rate`.
         frozen_stages: Encoder stages that are not trained, from the image on.
         clip_norm: Gradients are scaled down to this norm; None leaves them as they are.
         ema: Decay of the averaged weights that are saved; 0 saves the last ones.
@@ -103,7 +102,7 @@ T_NET = MappingProxyType(
             schedule="cosine",
             weight_decay=1e-2,
             encoder_rate=0.2,
-            frozen_stages=1,
+            frozen_stages=3,
             balance=0.0,
             overlap=1.0,
             edges=2.0,

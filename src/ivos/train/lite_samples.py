@@ -18,6 +18,7 @@ DRIFTS = (0, 0, 3)  # targets before them, which only bring the roll-out's own e
 GAPS = (1, 1, 1, 2, 3, 5)  # frames between neighbours of a mini-sequence
 LOST, EXACT = 0.25, 0.45  # shares of previous masks that are empty, and that are the truth
 TORN = 0.6  # share of annotated frames without a part of the object, where the previous mask is the truth
+ASKED = 2  # other frames of a mini-sequence on which A-Net answers first strokes
 ALONE = 0.25  # share of steps in which T-Net has the newest annotated frame alone
 REACH = 45  # how far annotated frames may lie, in frames
 
@@ -45,11 +46,14 @@ class LiteSampling:
         Returns:
             Beside the common entries: previous (S, S), the probability x 255 of the previous frame, and
             starts_annotated: 1 if that is the first annotated one and takes A-Net's answer, lost: 1 if the second round
-            starts without it, and alone: 1 in all samples of a step if T-Net has the newest annotated frame alone.
+            starts without it, and alone: 1 in all samples of a step if T-Net has the newest annotated frame alone;
+            asked (A,), frames on which A-Net also answers first strokes, the same in all samples of a step, and
+            asked_maps (A, 3, S, S).
             The first of the masks, of an annotated frame, may lack a part where the previous mask is the truth.
         """
         annotated, targets = int(of_step.choice(self._annotated)), LEARNED + int(of_step.choice(DRIFTS))
         alone, gap = of_step.random() < ALONE, float(rng.choice(GAPS))
+        asked = annotated + of_step.choice(1 + targets, ASKED, replace=False)
         side = 1 if rng.random() < 0.5 else -1
         starts_annotated = rng.random() < 0.5
         first = 0.0 if starts_annotated else -side * float(rng.integers(1, 40))
@@ -71,6 +75,8 @@ class LiteSampling:
             "starts_annotated": torch.tensor(int(starts_annotated)),
             "lost": torch.tensor(int(rng.random() < LOST)),
             "alone": torch.tensor(int(alone)),
+            "asked": torch.from_numpy(asked),
+            "asked_maps": torch.stack([first_prompts(truth[i], rng) for i in asked]),
             "draw": _draw(rng),
         }
 
@@ -89,16 +95,19 @@ class LiteSampling:
 def prompts(truth: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
     """A-Net's three maps for one frame, x 255 uint8 (3, S, S): a first round's or a later round's."""
     if rng.random() < 0.55 or not truth.any():
-        previous = np.full(truth.shape, 0.5, np.float32)
-        positive = strokes.stroke_map(truth, rng)
-        negative = np.zeros_like(positive)
-        if rng.random() < 0.3:
-            negative = strokes.background_map(truth, rng)
-    else:
-        previous = strokes.spoiled(truth, rng)
-        positive, negative = strokes.correction_maps(previous > 0.5, truth, rng)
-        if rng.random() < 0.5:
-            positive = positive | strokes.stroke_map(truth, rng)
+        return first_prompts(truth, rng)
+    previous = strokes.spoiled(truth, rng)
+    positive, negative = strokes.correction_maps(previous > 0.5, truth, rng)
+    if rng.random() < 0.5:
+        positive = positive | strokes.stroke_map(truth, rng)
+    return torch.from_numpy((255 * np.stack((previous, positive, negative))).astype(np.uint8))
+
+
+def first_prompts(truth: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
+    """A-Net's three maps of an object's first round, x 255 uint8 (3, S, S)."""
+    positive = strokes.stroke_map(truth, rng)
+    negative = strokes.background_map(truth, rng) if rng.random() < 0.3 else np.zeros_like(positive)
+    previous = np.full(truth.shape, 0.5, np.float32)
     return torch.from_numpy((255 * np.stack((previous, positive, negative))).astype(np.uint8))
 
 

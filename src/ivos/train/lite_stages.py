@@ -41,8 +41,7 @@ class LiteAnnotationStage(Stage):
 
     def _learning(self) -> tuple[nn.Module, ...]:
         """What is trained at the full rate, statistics of batch norms included."""
-        encoder = self.net.encoder
-        return self.net.annotation_net, encoder.fine, encoder.neck_middle, encoder.neck_deep
+        return self.net.annotation_net, *necks(self.net)
 
     def parameter_groups(self) -> list[Group]:
         """The encoder at a lower rate, everything else at the recipe's."""
@@ -77,6 +76,11 @@ class LiteAnnotationStage(Stage):
     def _corrected(self, logits: Tensor, maps: Tensor, batch: Batch) -> Tensor:
         probability = self.full_size(logits.detach(), batch["mask"]).sigmoid()
         return corrected(probability, maps, batch["mask"], generators(batch))
+
+
+def necks(net: LiteATNet) -> tuple[nn.Module, ...]:
+    """What the encoder has behind the backbone."""
+    return net.encoder.fine, net.encoder.neck_middle, net.encoder.neck_deep
 
 
 def thaw_backbone(net: LiteATNet, frozen_stages: int) -> None:
@@ -125,18 +129,15 @@ class LiteTransferStage(Stage):
     def __init__(self, net: LiteATNet, recipe: Recipe) -> None:
         """Thaw T-Net, A-Net, the neck, and the backbone but for the recipe's first stages."""
         super().__init__(net, recipe)
-        for part in (net.transfer_net, *self._trained_before()):
+        for part in (net.transfer_net, net.annotation_net, *necks(net)):
             part.requires_grad_()
         thaw_backbone(net, recipe.frozen_stages)
 
-    def _trained_before(self) -> tuple[nn.Module, ...]:
-        encoder = self.net.encoder
-        return self.net.annotation_net, encoder.fine, encoder.neck_middle, encoder.neck_deep
-
     def parameter_groups(self) -> list[Group]:
-        """T-Net at the recipe's rate, A-Net and encoder, which are trained already, at a lower one."""
-        rate, fast = self.recipe.learning_rate, list(self.net.transfer_net.parameters())
-        slow = [p for part in self._trained_before() for p in part.parameters()]
+        """Both nets at the recipe's rate, the encoder, which is trained already, at a lower one."""
+        rate, net = self.recipe.learning_rate, self.net
+        fast = [*net.transfer_net.parameters(), *net.annotation_net.parameters()]
+        slow = [p for part in necks(net) for p in part.parameters()]
         slow += [p for p in self.net.encoder.backbone.parameters() if p.requires_grad]
         return [{"params": fast, "lr": rate}, {"params": slow, "lr": rate * self.recipe.encoder_rate}]
 
@@ -167,6 +168,7 @@ class LiteTransferStage(Stage):
             parts = self.net.transfer_parts(frames[t], annotated, frames[t + 1], probability)
             losses.append(self._transferred_loss(parts, batch["masks"][:, t], transferred))
             probability = parts.logits.detach().float().sigmoid()
+        losses += self._asked_losses(batch, frames)
         mean = {name: sum(figure[name] for figure in transferred) / len(transferred) for name in transferred[0]}
         return torch.stack(losses).mean(), {"first_j": first_j, "second_j": second_j, **mean}
 
@@ -189,6 +191,13 @@ class LiteTransferStage(Stage):
                 error, figures[-1][name] = self.transfer_loss(carried, truth)
                 loss = loss + error
         return loss
+
+    def _asked_losses(self, batch: Batch, frames: list[FeaturePyramid]) -> list[Tensor]:
+        """The losses of A-Net's answers to first strokes on other frames, whose features are there anyway."""
+        asked = batch["asked"][0].tolist()  # the same in all samples of a step
+        maps = unit(batch["asked_maps"])
+        answers = (self.net.annotation_net(frames[t], maps[:, i])[0] for i, t in enumerate(asked))
+        return [self.answer_loss(answer, batch["masks"][:, t])[0] for answer, t in zip(answers, asked, strict=True)]
 
     def _second_answer(
         self, batch: Batch, features: FeaturePyramid, probability: Tensor

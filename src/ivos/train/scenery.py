@@ -20,6 +20,7 @@ SMALLEST_AREA = 80  # object pixels that the first frame of a scene must show
 TRIES = 1000  # takes looked at before the library is said to show no usable object
 
 THIN = 0.3  # share of photographs with cords and rings
+CROWDED = 0.25  # share of scenes with bystanders: others of the object's kind, behind it
 SHARES = (0.45, 0.5, 0.05)  # of what passes over a scene: cut-outs, objects of other takes, the scene's own once more
 
 Times = NDArray[np.float64]
@@ -43,6 +44,7 @@ class Scenery:
         self._library, self._crop, self._cache = library, crop, cache
         shares = np.array([share for share, _ in library.groups])
         self._shares = shares / shares.sum()
+        self._kin = {id(take): group for _, group in library.groups for take in group}
 
     def pick(self, rng: np.random.Generator) -> Take:
         """A random take: a group by its share, then any of the group."""
@@ -76,6 +78,8 @@ class Scenery:
             for picture, move, t in zip(pictures, moves, pace, strict=True)
         ]
         images, masks = (torch.stack(column) for column in zip(*frames, strict=True))
+        if rng.random() < CROWDED:
+            images = self._bystanders(images, masks, pace, take, rng)
         if self._library.cut_outs and rng.random() < (0.5 if still else 0.25):
             images, masks = self._composite(images, masks, np.clip(times / 1.5, -4, 4), rng)
         if (masks[0] == 1).sum() < SMALLEST_AREA:
@@ -100,9 +104,8 @@ class Scenery:
         mask[void > 0.5] = VOID
         return image, mask
 
-    def _stranger(self, rng: np.random.Generator) -> NDArray[np.uint8] | None:
-        """An object of any other take."""
-        take = self.pick(rng)
+    def _stranger(self, take: Take, rng: np.random.Generator) -> NDArray[np.uint8] | None:
+        """An object of a take, cut out."""
         pixels, ids = self._cache.frame(take, int(rng.integers(len(take))))
         chosen = choose_object(ids, take.merge_objects, rng)
         return None if chosen is None else cut_out(pixels, np.isin(ids, chosen) & (ids != VOID))
@@ -117,7 +120,7 @@ class Scenery:
         if kind == 0:
             picture = self._cache.cut_out(paths[int(rng.integers(len(paths)))])
         elif kind == 1:
-            picture = self._stranger(rng)
+            picture = self._stranger(self.pick(rng), rng)
         if picture is None:
             picture = cut_out(images[0].permute(1, 2, 0).clamp(0, 255).to(torch.uint8).numpy(), masks[0].numpy() == 1)
         if picture is None:
@@ -127,17 +130,40 @@ class Scenery:
         side = max(h, w) / (crop * rng.uniform(0.25, 0.9 if is_object else 0.5))
         place = shifted(w / 2, h / 2) @ similarity(side, rng.normal(0, 0.25)) @ np.diag([rng.choice([-1.0, 1.0]), 1, 1])
         place = place @ shifted(*(-crop * rng.uniform(0.2, 0.8, 2)))
-        moves = drift(pace, crop, rng.uniform(0.3, 2.0), rng)
+        colours, alphas = self._moving(picture, place, pace, rng)
+        covered = alphas[:, 0] > 0.5
+        truths = covered.to(torch.uint8) if is_object else torch.where(covered, 0, masks)
+        return images * (1 - alphas) + colours * alphas, truths
+
+    def _bystanders(self, images: Tensor, masks: Tensor, pace: Times, take: Take, rng: np.random.Generator) -> Tensor:
+        """The images with one to three objects of the take's own group around the object, about as large, behind it."""
+        ys, xs = np.nonzero(masks[0].numpy() == 1)
+        kin = self._kin[id(take)]
+        for _ in range(int(rng.integers(1, 4)) if len(ys) else 0):
+            picture = self._stranger(kin[int(rng.integers(len(kin)))], rng)
+            if picture is None:
+                continue
+            (h, w), height, width = picture.shape[:2], np.ptp(ys) + 1, np.ptp(xs) + 1
+            scale = max(h, w) / (max(height, width) * np.exp(rng.normal(0, 0.35)))
+            beside = np.array([xs.mean(), ys.mean()]) + rng.uniform(-1, 1, 2) * (width, 0.5 * height)
+            place = shifted(w / 2, h / 2) @ similarity(scale, rng.normal(0, 0.1)) @ shifted(*-beside)
+            colours, alphas = self._moving(picture, place, pace, rng)
+            alphas = alphas * (masks != 1)[:, None]
+            images = images * (1 - alphas) + colours * alphas
+        return images
+
+    def _moving(
+        self, picture: NDArray[np.uint8], place: Matrix, pace: Times, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """A cut-out in motion: its colours (T, 3, S, S) in [0, 255] and its opacity (T, 1, S, S) in [0, 1]."""
+        crop, layers = self._crop, []
         bend = Bend.random(crop, rng.uniform(0, 1.0), rng)
-        pasted, truths = [], []
-        for image, mask, move, t in zip(images, masks, moves, pace, strict=True):
+        for move, t in zip(drift(pace, crop, rng.uniform(0.3, 2.0), rng), pace, strict=True):
             small, matrix = shrunk(picture, place @ move)
-            layer = warp(small, grid(matrix, crop, (small.shape[0], small.shape[1]), bend, float(t)), outside="zeros")
-            alpha = layer[3:] / 255
-            pasted.append(image * (1 - alpha) + layer[:3] * alpha)
-            covered = alpha[0] > 0.5
-            truths.append(covered.to(torch.uint8) if is_object else torch.where(covered, 0, mask))
-        return torch.stack(pasted), torch.stack(truths)
+            where = grid(matrix, crop, (small.shape[0], small.shape[1]), bend, float(t))
+            layers.append(warp(small, where, outside="zeros"))
+        moving = torch.stack(layers)
+        return moving[:, :3], moving[:, 3:] / 255
 
 
 def cut_out(pixels: Pixels, inside: NDArray[np.bool_]) -> NDArray[np.uint8] | None:

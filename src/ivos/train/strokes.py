@@ -35,13 +35,13 @@ def stroke_map(region: Mask, rng: np.random.Generator) -> Map:
     """One person's strokes on a region (H, W), as a map; nothing is drawn on an empty region."""
     if not region.any():
         return np.zeros(region.shape, np.uint8)
-    kind = rng.choice(["skeleton", "curve", "dots", "points", "hasty"], p=[0.4, 0.27, 0.1, 0.1, 0.13])
-    if kind == "skeleton":
-        thick = drawable(region, ROBOT_PRESETS["davis"])
-        line = longest_line(thick if thick.any() else region)
-        part = sorted(rng.uniform(0, 1, 2)) if rng.random() < 0.3 else (0.0, 1.0)
-        cut = line[int(part[0] * len(line)) : max(int(part[1] * len(line)), int(part[0] * len(line)) + 1)]
-        return draw([cut], region.shape)
+    kind = rng.choice(["robot", "part", "curve", "dots", "points", "hasty"], p=[0.4, 0.12, 0.2, 0.08, 0.1, 0.1])
+    if kind == "robot":
+        return robot_map(region)
+    if kind == "part":
+        line = max(longest_lines(region), key=len)
+        begin, end = (int(share * len(line)) for share in sorted(rng.uniform(0, 1, 2)))
+        return draw([line[begin : max(end, begin + 1)]], region.shape)
     if kind == "dots":
         return draw([p[None] for p in inner_points(region, int(rng.integers(1, 4)), rng)], region.shape)
     if kind == "points":
@@ -73,23 +73,29 @@ def curve(region: Mask, rng: np.random.Generator) -> Points:
     return np.asarray(ndimage.gaussian_filter1d(line, 1.5, axis=0, mode="nearest"))
 
 
-def longest_line(region: Mask) -> Points:
-    """The longest path along the region's skeleton, smoothed: what the DAVIS robot draws."""
-    skeleton = skeletonize(region)  # type: ignore[no-untyped-call]
-    ys, xs = np.nonzero(skeleton)
-    if len(ys) == 0:
-        centre = np.argwhere(region).mean(axis=0)
-        return np.asarray(centre[None, ::-1])
-    cells = set(zip(ys.tolist(), xs.tolist(), strict=True))
-    best: list[tuple[int, int]] = []
+def robot_map(region: Mask) -> Map:
+    """The strokes that the DAVIS robot draws on a region (H, W) that is not empty, as a map: a line a part."""
+    return draw(longest_lines(region), region.shape)
+
+
+def longest_lines(region: Mask) -> list[Points]:
+    """The longest path along the skeleton of each part of what the robot draws on, at least one.
+
+    They are as smooth as the robot's curves: each of their n control points spreads over about the root of n pixels.
+    """
+    thick = drawable(region, ROBOT_PRESETS["davis"])
+    skeleton = skeletonize(thick if thick.any() else region)  # type: ignore[no-untyped-call]
+    cells = {(int(y), int(x)) for y, x in np.argwhere(skeleton)}
+    paths: list[list[tuple[int, int]]] = []
     while cells:
-        start = next(iter(cells))
-        far, seen = _walk(start, cells)
-        path = _path(_walk(far, cells)[1], far)
+        far, seen = _walk(next(iter(cells)), cells)
+        paths.append(_path(_walk(far, cells)[1], far))
         cells -= seen.keys()
-        best = max(best, path, key=len)
-    line = np.array(best, dtype=np.float64)[:, ::-1]
-    return np.asarray(ndimage.gaussian_filter1d(line, 3, axis=0, mode="nearest"))
+    if not paths:
+        return [np.argwhere(region).mean(axis=0)[None, ::-1]]
+    long = [path for path in paths if len(path) >= ROBOT_PRESETS["davis"].min_nb_nodes] or [max(paths, key=len)]
+    lines = [np.array(path, dtype=np.float64)[:, ::-1] for path in long]
+    return [ndimage.gaussian_filter1d(line, np.sqrt(len(line)) / 2, axis=0, mode="nearest") for line in lines]
 
 
 def _walk(

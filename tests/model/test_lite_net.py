@@ -172,7 +172,11 @@ def test_strays_are_left_out_of_first_answers_and_transfers_and_struck_pieces_of
     left[..., 8:16, 2:10], right[..., 8:16, 28:38] = 2.0, 2.0
     both = torch.maximum(left, right).repeat(2, 1, 1, 1)
     net = copy.deepcopy(net)
-    monkeypatch.setattr(net.annotation_net, "forward", lambda *_: (both.clone(), torch.zeros(2, 64, 24, 40)))
+
+    def answer(_, maps):  # the frame at half its size is mirrored
+        return (both if maps.shape[-1] == 160 else both.flip(-1)).clone(), torch.zeros(2, 64, 24, 40)
+
+    monkeypatch.setattr(net.annotation_net, "forward", answer)
     strokes, before = torch.zeros(2, 1, 96, 160), torch.full((2, 1, 96, 160), 0.5)
     strokes[..., 40:44, 16:30] = 1  # in the left piece
     before[1, ..., :40, :] = 0.4  # the second object had a mask before
@@ -195,6 +199,8 @@ def test_a_corrections_answer_is_the_mean_of_two_passes(net, monkeypatch):
     middle, given = torch.zeros(2, net.config.widths.refine, 8, 8), []
 
     def answer(_, maps):
+        if maps.shape[-1] == 16:  # the frame at half its size
+            return torch.full((2, 1, 4, 4), 7.0), middle
         given.append(maps[:, :1])
         return torch.full((2, 1, 8, 8), 2.0 * len(given)), middle
 
@@ -204,6 +210,30 @@ def test_a_corrections_answer_is_the_mean_of_two_passes(net, monkeypatch):
     with torch.inference_mode():
         image = torch.rand(1, 3, 32, 32)
         result = net.annotate(image, net.encode_image(image), before, none, none)
-    assert torch.equal(result.logits[0], torch.full((1, 8, 8), 2.0))  # a first round has one pass
+    torch.testing.assert_close(result.logits[0], torch.full((1, 8, 8), 4.0))  # a first round: 0.6 * 2 + 0.4 * 7
     assert torch.equal(result.logits[1], torch.full((1, 8, 8), 3.0))
     torch.testing.assert_close(given[1], torch.full_like(before, 2.0).sigmoid())
+
+
+@pytest.mark.parametrize("size", [(64, 96), (48, 80), (16, 16)])
+def test_a_first_answer_is_a_mean_with_that_on_the_mirrored_frame_at_half_its_size(net, monkeypatch, size):
+    strokes, none = torch.zeros(1, 1, *size), torch.zeros(1, 1, *size)
+    strokes[..., 4:8, 4:8] = 1
+    given: dict[bool, torch.Tensor] = {}
+
+    def answer(features, maps):  # the strokes' cells, twice as sure of them at half the size
+        given[len(given) == 0] = maps
+        logits = torch.nn.functional.avg_pool2d(maps[:, 1:2], 4) * 5 * len(given)
+        assert logits.shape[-2:] == features.s4.shape[-2:]
+        return logits, torch.zeros(1, net.config.widths.refine, *logits.shape[-2:])
+
+    monkeypatch.setattr(net.annotation_net, "forward", answer)
+    with torch.inference_mode():
+        image = torch.rand(1, 3, *size)
+        result = net.annotate(image, net.encode_image(image), none + 0.5, strokes, none)
+    small = given[False]
+    assert small.shape[-2:] == tuple(max(16, 16 * round(side / 32)) for side in size)
+    assert (small[:, :1] == 0.5).all()
+    assert small[:, 1, : small.shape[-2] // 2 + 1, small.shape[-1] // 2 :].sum() == small[:, 1].sum() > 0
+    assert result.logits.flatten().argmax() == size[1] // 4 + 1  # the cell under the strokes, here as there
+    assert result.logits.max() > 3.0  # 0.6 * 5, and something of the other

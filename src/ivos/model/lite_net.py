@@ -14,11 +14,12 @@ from torch.nn import functional as F
 from ivos.core.fusion import without_strays, without_struck
 from ivos.model.config import ModelConfig, Widths
 from ivos.model.efficientnet import CHANNELS, S2_CHANNELS, EfficientNetLite0
-from ivos.model.lite_blocks import Decoder, conv_bn, conv_bn_relu
+from ivos.model.lite_blocks import Decoder, conv_bn, conv_bn_relu, resize
 from ivos.model.lite_transfer import TransferNet
 from ivos.model.networks import AnnotationResult, FeaturePyramid, TransferResult
 
 PROMPT4, PROMPT8, PROMPT16 = 24, 32, 64  # channels of the embedded scribble maps and previous mask
+SMALL_SHARE = 0.4  # of the answer at half size in A-Net's logits in an object's first round
 REACH = 6  # stride-4 cells over which a stroke or the previous mask leads to a piece of an object
 
 
@@ -77,11 +78,22 @@ class AnnotationNet(nn.Module):
 
         A map without a stroke gives -1 everywhere.
         """
-        keys = F.normalize(self.key(s16).flatten(2), dim=1)  # (1 | K, C, h*w)
-        cosine = keys.transpose(1, 2) @ keys  # (1 | K, h*w, h*w)
+        keys = F.normalize(self.key(s16).flatten(2), dim=1).transpose(1, 2)  # (1 | K, h*w, C)
+        keys = keys.contiguous().expand(strokes.shape[0], -1, -1)
         stroked = F.max_pool2d(strokes, 16).flatten(2) > 0.5  # (K, 2, h*w)
-        found = torch.where(stroked[:, :, :, None], cosine[:, None], -1.0).amax(dim=2)
-        return found.reshape(*found.shape[:2], *s16.shape[-2:])
+        nothing = keys.new_full((1, keys.shape[1]), -1.0)
+        found = [
+            torch.cat((nothing, of_object[cells] @ of_object.T)).amax(dim=0)
+            for of_object, signs in zip(keys, stroked, strict=True)
+            for cells in signs
+        ]
+        return torch.stack(found).reshape(*strokes.shape[:2], *s16.shape[-2:])
+
+
+def without_struck_pieces(logits: Tensor, maps: Tensor) -> Tensor:
+    """A-Net's logits (K, 1, h4, w4) for maps (K, 3, H, W), without the pieces that a negative stroke strikes out."""
+    adds, takes = (F.max_pool2d(strokes, 4) > 0.5 for strokes in (maps[:, 1:2], maps[:, 2:]))
+    return without_struck(logits, F.avg_pool2d(maps[:, :1], 4) > 0.5, adds, takes)
 
 
 class LiteATNet(nn.Module):
@@ -113,7 +125,7 @@ class LiteATNet(nn.Module):
 
     def annotate(
         self,
-        image: Tensor,  # noqa: ARG002  the encoder is shared: the features say it all
+        image: Tensor,
         features: FeaturePyramid,
         previous_mask: Tensor,
         positive_map: Tensor,
@@ -121,27 +133,42 @@ class LiteATNet(nn.Module):
     ) -> AnnotationResult:
         """A-Net for K objects; see `Networks.annotate`.
 
-        In an object's first round only pieces near its strokes count. Later a negative stroke strikes out its piece,
-        and the logits are the mean of two answers, the second one with the first as previous mask; the object features
-        are the second one's.
+        In an object's first round the logits are a mean of answers at two sizes of the frame, and only pieces near its
+        strokes count. Later a negative stroke strikes out its piece, and the logits are the mean of two answers,
+        the second one with the first as previous mask; the object features are the second one's.
         """
         maps = torch.cat((previous_mask, positive_map, negative_map), dim=1).to(self.dtype)
-        adds, takes = (F.max_pool2d(strokes, 4) > 0.5 for strokes in (maps[:, 1:2], maps[:, 2:]))
         first_round = (maps[:, :1] == 0.5).flatten(1).all(dim=1)[:, None, None, None]
         answer, middle = self.annotation_net(features, maps)
-        led_to = without_strays(answer.float(), adds, REACH)
-        struck_out = without_struck(answer.float(), F.avg_pool2d(maps[:, :1], 4) > 0.5, adds, takes)
-        logits = described = torch.where(first_round, led_to, struck_out)
+        logits = answer = answer.float()
+        if first_round.any():
+            seen_twice = answer.lerp(self._small_answer(image, maps, answer), SMALL_SHARE)
+            logits = without_strays(seen_twice, F.max_pool2d(maps[:, 1:2], 4) > 0.5, REACH)
+        described = logits
         if not first_round.all():
-            seen = F.interpolate(logits.sigmoid(), maps.shape[-2:], mode="bilinear", align_corners=False)
-            maps = torch.cat((seen.to(self.dtype), maps[:, 1:]), dim=1)
-            again, middle_again = self.annotation_net(features, maps)
-            struck_out = without_struck(again.float(), F.avg_pool2d(maps[:, :1], 4) > 0.5, adds, takes)
-            described = torch.where(first_round, logits, struck_out)
-            logits = torch.where(first_round, logits, (logits + struck_out) / 2)
+            struck_out = without_struck_pieces(answer, maps)
+            seen = F.interpolate(struck_out.sigmoid(), maps.shape[-2:], mode="bilinear", align_corners=False)
+            again_maps = torch.cat((seen.to(self.dtype), maps[:, 1:]), dim=1)
+            again, middle_again = self.annotation_net(features, again_maps)
+            again = without_struck_pieces(again.float(), again_maps)
+            described = torch.where(first_round, logits, again)
+            logits = torch.where(first_round, logits, (struck_out + again) / 2)
             middle = torch.where(first_round, middle, middle_again)
         object_features = self.transfer_net.describe(features, middle, described.sigmoid().to(self.dtype), maps[:, 1:2])
         return AnnotationResult(logits, object_features.float())
+
+    def _small_answer(self, image: Tensor, maps: Tensor, like: Tensor) -> Tensor:
+        """A-Net's logits on the mirrored frame at half its size, brought to the cells of `like`.
+
+        More of an object lies in reach of the decoder, and what is found twice is less luck.
+        """
+        size = [max(16, 16 * round(side / 32)) for side in image.shape[-2:]]
+        small = F.interpolate(image, size, mode="bilinear", antialias=True).flip(-1)
+        previous = F.interpolate(maps[:, :1], size, mode="bilinear")
+        strokes = F.adaptive_max_pool2d(maps[:, 1:].float(), size).to(maps.dtype)
+        small_maps = torch.cat((previous, strokes), dim=1).flip(-1)
+        logits, _ = self.annotation_net(self.encode_image(small), small_maps)
+        return resize(logits.float().flip(-1), like)
 
     def previous_probability(self, logits: Tensor) -> Tensor:
         """The sigmoid at stride 4."""

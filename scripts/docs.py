@@ -92,10 +92,10 @@ def training_table(card: dict[str, Any]) -> str:
     )
     shown += ("ema", "balance", "overlap", "edges", "auxiliary", "annotated", "seed", "precision", "hardware", "hours")
     rows = [f"| {key} | {facts['a-net'][key]} | {facts['t-net'][key]} |" for key in shown]
-    sources = "\n".join(f"- `{source}`" for source in stages["a-net"]["data"])
-    return "\n".join(
-        ["| | A-Net | T-Net |", "|---|---|---|", *rows, "", "Sources, as `ivos train` takes them:", "", sources]
-    )
+    sources = [f"- `{source}`" for source in stages["a-net"]["data"]]
+    lines = ["| | A-Net | T-Net |", "|---|---|---|", *rows, "", "Sources, as `ivos train` takes them:", "", *sources]
+    others = [f"- `{source}`" for source in stages["t-net"]["data"] if source not in stages["a-net"]["data"]]
+    return "\n".join(lines + (["", "In the last T-Net run these instead:", "", *others] if others else []))
 
 
 def _with_predecessors(stage: dict[str, Any]) -> dict[str, str]:

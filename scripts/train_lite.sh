@@ -9,13 +9,17 @@
 set -euo pipefail
 data=${1:?the folder that holds DAVIS/ and images/} stamps=${2:?a folder of cut-outs with transparency}
 held_out=horsejump-low+dog-agility+rollerblade # DAVIS-2016 train sequences kept for choosing between variants
-sources=(--data "davis-2016,weight=6,merge=1,without=$held_out:$data/DAVIS")
-for source in animals7,3 ccp-clothing,2,0.8 bsds500,1 weizmann-horses,1.2 food-plates,0.6 cwfid,0.1 coco-mini,2.5 \
-    human-vikram,1.2 fasseg-faces,0.4,0.6 bottles-via,0.3 dogcat-via,0.6 pallets,0.3 mugs-via,0.3; do
-    IFS=, read -r name weight merge <<<"$source"
-    sources+=(--data "folder,weight=$weight,merge=${merge:-0}:$data/images/$name")
-done
-shared=("${sources[@]}" --data "cut-outs,without=*mirror*+*cartoon*:$stamps" "${@:3}")
+arguments=("${@:3}")
+
+mix() { # SHARE SOURCE,SHARE[,MERGE] ...: what the runs from here on draw from: videos, sets of photographs, and cut-outs
+    shared=(--data "davis-2016,weight=$1,merge=1,without=$held_out:$data/DAVIS")
+    local source name weight merge
+    for source in "${@:2}"; do
+        IFS=, read -r name weight merge <<<"$source"
+        shared+=(--data "folder,weight=$weight,merge=${merge:-0}:$data/images/$name")
+    done
+    shared+=(--data "cut-outs,without=*mirror*+*cartoon*:$stamps" "${arguments[@]}")
+}
 
 run() { # STAGE NAME FROM [ARGUMENT ...]: the run runs/lite-NAME, which starts from that of FROM, or from ImageNet's encoder
     ivos train "$1" "${shared[@]}" --out "runs/lite-$2" ${3:+--init "runs/lite-$3/weights.safetensors"} "${@:4}"
@@ -38,6 +42,8 @@ save_weights(second, name, card=read_card(runs[1]) | {"average": f"{share} of {r
 END
 }
 
+mix 6 animals7,3 ccp-clothing,2,0.8 bsds500,1 weizmann-horses,1.2 food-plates,0.6 cwfid,0.1 coco-mini,2.5 \
+    human-vikram,1.2 fasseg-faces,0.4,0.6 bottles-via,0.3 dogcat-via,0.6 pallets,0.3 mugs-via,0.3
 run a-net a-net "" --seed 0
 run a-net a-net-2 a-net --steps 1700 --learning-rate 1e-3 --seed 1
 run t-net t-net a-net-2 --seed 2
@@ -57,5 +63,9 @@ mean eighth t-net-7 t-net-8 0.7
 run t-net t-net-9 eighth --steps 3000 --learning-rate 8e-4 --seed 51
 mean t-net-9-mean eighth t-net-9 0.7
 run t-net t-net-10 t-net-9-mean --steps 2450 --learning-rate 8e-4 --seed 61
+mix 7 animals7,3 ccp-clothing,2,0.95 bsds500,0.4 weizmann-horses,1.2 food-plates,0.4 cwfid,0.1 coco-mini,3 \
+    human-vikram,1.5 fasseg-faces,0.4,0.9 bottles-via,0.3 dogcat-via,0.6 pallets,0.3 mugs-via,0.3
+run t-net t-net-11 t-net-10 --steps 2200 --learning-rate 8e-4 --seed 81
+mean t-net-11-mean t-net-10 t-net-11 0.7
 mkdir -p src/ivos/weights
-cp runs/lite-t-net-10/weights.safetensors src/ivos/weights/lite.safetensors
+cp runs/lite-t-net-11-mean/weights.safetensors src/ivos/weights/lite.safetensors

@@ -120,7 +120,8 @@ class LiteTransferStage(Stage):
     T-Net rolls out over the targets on its own predictions. The last target then gets strokes on what T-Net made of
     it, A-Net answers them, and T-Net carries that back to the targets before. So A-Net learns to correct T-Net's
     errors, and T-Net sees the masks that a round really starts from. Where several frames are annotated, most strokes
-    are corrections too: of what T-Net makes of the frame, from afar, without a previous mask.
+    are corrections too: of what T-Net makes of the frame, from afar, without a previous mask. A-Net also learns from
+    first strokes on some of the other frames.
     """
 
     sequences = True

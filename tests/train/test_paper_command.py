@@ -85,4 +85,5 @@ def test_torchrun_with_two_processes_gives_the_losses_of_one_with_the_whole_batc
     one, two = (read_log(folder / "log.csv") for folder in (a_net, tmp_path))
     assert one["step"] == two["step"] == [1, 2]
     for name in one.keys() - {"seconds"}:
-        np.testing.assert_allclose(two[name], one[name], rtol=2e-3, atol=1e-4, err_msg=name)
+        pixels = 2e-3 if name == "j" else 1e-4  # J counts pixels: rounding may flip a few that lie at the threshold
+        np.testing.assert_allclose(two[name], one[name], rtol=2e-3, atol=pixels, err_msg=name)

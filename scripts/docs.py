@@ -95,7 +95,7 @@ def training_table(card: dict[str, Any]) -> str:
     sources = [f"- `{source}`" for source in stages["a-net"]["data"]]
     lines = ["| | A-Net | T-Net |", "|---|---|---|", *rows, "", "Sources, as `ivos train` takes them:", "", *sources]
     others = [f"- `{source}`" for source in stages["t-net"]["data"] if source not in stages["a-net"]["data"]]
-    return "\n".join(lines + (["", "In the last T-Net run these instead:", "", *others] if others else []))
+    return "\n".join(lines + (["", "In the last T-Net runs these instead:", "", *others] if others else []))
 
 
 def _with_predecessors(stage: dict[str, Any]) -> dict[str, str]:

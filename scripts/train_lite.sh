@@ -67,5 +67,7 @@ mix 7 animals7,3 ccp-clothing,2,0.95 bsds500,0.4 weizmann-horses,1.2 food-plates
     human-vikram,1.5 fasseg-faces,0.4,0.9 bottles-via,0.3 dogcat-via,0.6 pallets,0.3 mugs-via,0.3
 run t-net t-net-11 t-net-10 --steps 2200 --learning-rate 8e-4 --seed 81
 mean t-net-11-mean t-net-10 t-net-11 0.7
+run t-net t-net-12 t-net-11-mean --steps 2400 --learning-rate 8e-4 --seed 91
+mean t-net-12-mean t-net-11-mean t-net-12 0.5
 mkdir -p src/ivos/weights
-cp runs/lite-t-net-11-mean/weights.safetensors src/ivos/weights/lite.safetensors
+cp runs/lite-t-net-12-mean/weights.safetensors src/ivos/weights/lite.safetensors

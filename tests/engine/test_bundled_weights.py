@@ -1,5 +1,7 @@
-"""The bundled networks in a session: reduced precision and several objects change nothing that a user would see."""
+"""The bundled networks in a session: reduced precision and several objects change nothing that a user would see, and
+outlines follow the edges of the frame."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import ivos
 from ivos.core.metrics import region_similarity
 from ivos.io.scribble_files import read_scribbles
+from ivos.io.synthetic import moving_shapes
 from ivos.model.weights import BUNDLED, load_weights
 
 DATA = Path(ivos.__file__).parent / "data"
@@ -71,3 +74,20 @@ def test_objects_at_once_are_cut_out_as_one_by_one(recorded):
         together = sessions["both"].probability(t)[0]
         alone = sessions["first"].probability(t)[0]
         np.testing.assert_allclose(together, alone, atol=2e-3)
+
+
+@pytest.mark.parametrize("resolution", [None, 160])
+def test_outlines_follow_the_edges_of_the_frame(resolution):
+    clip, net = moving_shapes(3, (320, 400), num_objects=1, seed=0), load_weights(BUNDLED / "lite.safetensors")
+    y, x = (where.mean() / side for where, side in zip(np.nonzero(clip.masks[0]), (320, 400), strict=True))
+    wrong = {}
+    for guided in (False, True):
+        net.config = replace(net.config, guided=guided)
+        session = ivos.Session(net, clip.frames, resolution=resolution)
+        session.annotate(0, [ivos.Scribble(1, [(x - 0.05, y), (x + 0.05, y)])])
+        masks = dict(session.propagate())
+        assert region_similarity(masks[0] == 1, clip.masks[0] == 1) > 0.9
+        wrong[guided] = sum(int((mask != clip.masks[t]).sum()) for t, mask in masks.items())
+        for t, mask in masks.items():  # the probability agrees with the mask
+            np.testing.assert_array_equal(session.probability(t)[0] >= net.config.fusion_threshold, mask == 1)
+    assert wrong[True] < 0.2 * wrong[False]

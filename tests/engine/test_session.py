@@ -140,6 +140,7 @@ def test_previous_masks_of_labels_are_the_label_mask_of_all_objects(make_network
         fusion_threshold=0.8,
         scribble_radius=9,
         strokes_hold=False,
+        guided=False,
     )
     session = Session(networks, make_clip(size=(32, 48)), 2)
     session.annotate(1, [stroke(1, 0.3), stroke(2, 0.7)])

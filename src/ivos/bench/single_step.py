@@ -91,7 +91,7 @@ def _measure(networks: Networks, clip: Clip, every: int, seed: int, resolution: 
     frames = [t for t in clip.masked_frames[::every] if bench.has_objects(t)]
     values: dict[str, list[float]] = {}
     for t in frames:
-        scores = [bench.score(bench.label(answer), t) for answer in bench.annotations(t)]
+        scores = [bench.score(bench.label(answer, t), t) for answer in bench.annotations(t)]
         _collect(values, zip(ANNOTATE_MEASURES, scores, strict=False))  # none where the robot cannot draw
     if not values:
         raise InputError(f"The sequence '{clip.name}' has no frame with an object to measure on.")
@@ -118,8 +118,8 @@ class _Bench:
     def __init__(self, networks: Networks, clip: Clip, seed: int, resolution: int | None) -> None:
         self.networks, self.clip, self.seed = networks, clip, seed
         self.num_objects = max(1, clip.num_objects())
-        self.canvas = Canvas(clip.frames.size, resolution, networks.config, networks.device)
-        self.segmenter = ClipSegmenter(networks, clip.frames, self.num_objects, self.canvas, CACHE_BYTES)
+        self.canvas = Canvas(clip.frames, resolution, networks.config, networks.device)
+        self.segmenter = ClipSegmenter(networks, self.num_objects, self.canvas, CACHE_BYTES)
 
     def has_objects(self, t: int) -> bool:
         truth = self.clip.mask(t)
@@ -146,13 +146,13 @@ class _Bench:
                 results = list(state.results)
                 results[t] = answers[-1].result
                 state = state.annotated(t, answers[-1]).propagated(results)
-                prediction = self.label(answers[-1])
+                prediction = self.label(answers[-1], t)
             else:  # nothing left that the robot would correct
                 answers += answers[-1:]
         return answers
 
-    def label(self, answer: PendingFrame) -> LabelMask:
-        return self.canvas.shown(answer.result)
+    def label(self, answer: PendingFrame, t: int) -> LabelMask:
+        return self.canvas.shown(t, answer.result)
 
     def steps(self, t: int, middle: int, remembered: list[PendingFrame]) -> Iterator[tuple[str, float]]:
         """The measures of one step of T-Net from frame t - 1 to frame t."""
@@ -171,7 +171,7 @@ class _Bench:
                 ("global_only_corrected", memories[1], empty),
             ):
                 logits = self.networks.transfer(features[t], memory, features[t - 1], probability)
-                yield name, self.score(self.canvas.label_mask(_stored(logits)), t)
+                yield name, self.score(self.canvas.label_mask(t, _stored(logits)), t)
             if isinstance(self.networks, ShowsParts):
                 parts = self.networks.transfer_parts(features[t], memories[0], features[t - 1], true_mask)
                 for name, carried in (("local_map", parts.local_map), ("global_map", parts.global_map)):
@@ -191,4 +191,4 @@ class _Bench:
         """The label mask of a transfer's map (K, 1, h, w) of any stride."""
         at_cells = F.interpolate(probability.float(), self.canvas.cells, mode="bilinear")
         logits = _stored(at_cells.clamp(0, 1).logit())
-        return fuse(torch.from_numpy(self.canvas.probability(logits)), MAP_THRESHOLD).numpy()
+        return fuse(self.canvas.full_logits(logits).sigmoid(), MAP_THRESHOLD).cpu().numpy()

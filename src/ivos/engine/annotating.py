@@ -24,7 +24,7 @@ def scribbled(segmenter: ClipSegmenter, state: State, annotation: Annotation) ->
 def painted(segmenter: ClipSegmenter, state: State, frame: int, mask: LabelMask) -> State:
     """The state in which a frame shows exactly `mask`, (H, W) labels 0..K; what differs so far is brushwork."""
     waiting, shown = state.pending.get(frame), state.shown(frame)
-    before = segmenter.canvas.shown(shown)
+    before = segmenter.canvas.shown(frame, shown)
     brushwork = painted_difference(before, mask, None if shown is None else shown.brushwork)
     strokes = waiting.scribbles if waiting else ()
     objects = sorted({*state.drawn_objects(frame, strokes), *np.unique(mask).tolist()} - {BACKGROUND})

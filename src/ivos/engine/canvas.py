@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -12,29 +14,35 @@ from torch.nn import functional as F
 
 from ivos.core.fusion import fuse
 from ivos.core.geometry import pad_to_multiple, unpad, upsample_logits, working_size
+from ivos.core.guided import at_outline, guided_correction
 from ivos.engine.state import LOGIT_LIMIT, FrameResult
 from ivos.errors import InputError
 from ivos.model.config import ModelConfig
-from ivos.types import VOID, LabelMask, Pixels
+from ivos.types import VOID, Frames, LabelMask
 
 STRIDE = 4
 """Pixels of the padded frame a logit cell."""
+UNSURE = 3.0
+"""Pixels whose resized logits are nearer to the decision than this are looked at in the frame."""
+COLOURS_BYTES = 32 << 20
+"""Memory for the mean colours of cells; those of other frames are computed again when needed."""
 
 
 class Canvas:
     """The working geometry of one clip: full size -> working size (short side limited) -> padded size.
 
     Args:
-        size: (height, width) of the clip's frames.
+        frames: The clip; a frame is read when its image or its mask is asked for.
         resolution: The short side's limit in pixels; None works at full size.
         config: How the networks want their frames padded and their maps resized.
         device: Where the networks live.
     """
 
-    def __init__(self, size: tuple[int, int], resolution: int | None, config: ModelConfig, device: torch.device):
+    def __init__(self, frames: Frames, resolution: int | None, config: ModelConfig, device: torch.device):
         """Work out the sizes."""
-        self.size = size
+        self.size = size = frames.size
         self.working = size if resolution is None else working_size(size, resolution)
+        self._frames = frames
         self._config = config
         self._device = device
         blank, self.padding = pad_to_multiple(
@@ -43,17 +51,13 @@ class Canvas:
         height, width = blank.shape[-2:]
         self.padded = (height, width)
         self.cells = (height // STRIDE, width // STRIDE)
+        self.image = lru_cache(2)(self._image)
+        """`image(t)`: the networks' input for frame t, RGB in [0, 1], shape (1, 3, *padded); InputError if the frame is
+        not uint8 RGB of the clip's size."""
+        self._colours = lru_cache(max(1, COLOURS_BYTES // (6 * self.cells[0] * self.cells[1])))(self._mean_colours)
 
-    def image(self, pixels: Pixels, t: int) -> Tensor:
-        """The networks' input for a frame: RGB in [0, 1], shape (1, 3, *padded).
-
-        Args:
-            pixels: The frame, shape (*size, 3), uint8.
-            t: Its index, for the error message.
-
-        Raises:
-            InputError: The frame is not uint8 RGB of the clip's size.
-        """
+    def _image(self, t: int) -> Tensor:
+        pixels = self._frames[t]
         if pixels.shape != (*self.size, 3) or pixels.dtype != np.uint8:
             raise InputError(
                 f"Frame {t} has shape {pixels.shape} and type {pixels.dtype}; expected {(*self.size, 3)} and uint8 "
@@ -110,39 +114,49 @@ class Canvas:
         cells = torch.from_numpy(logits)[:, None].to(self._device).float()
         return upsample_logits(cells, self.padded, align_corners=self._config.align_corners).sigmoid()
 
-    def probability(self, logits: NDArray[np.float16]) -> NDArray[np.float32]:
-        """The probability at full size, shape (K, *size), from logits (K, *cells)."""
-        return self._full_probability(logits).cpu().numpy()
+    def full_logits(self, logits: NDArray[np.float16]) -> Tensor:
+        """Logits (K, *cells) resized bilinearly to full size, shape (K, *size)."""
+        aligned = self._config.align_corners
+        cells = torch.from_numpy(logits)[:, None].to(self._device).float()
+        full = unpad(upsample_logits(cells, self.padded, align_corners=aligned), self.padding)
+        if self.working != self.size:
+            full = upsample_logits(full, self.size, align_corners=False)  # as the image was shrunk
+        return full[:, 0]
 
-    def label_mask(self, logits: NDArray[np.float16]) -> LabelMask:
-        """The label mask at full size, shape `size`, from logits (K, *cells)."""
-        return fuse(self._full_probability(logits), self._config.fusion_threshold).cpu().numpy()
+    def probability(self, t: int, logits: NDArray[np.float16]) -> NDArray[np.float32]:
+        """The probability at full size in frame t, shape (K, *size), from logits (K, *cells)."""
+        return self._full_probability(t, logits).cpu().numpy()
 
-    def shown(self, result: FrameResult | None, without: Collection[int] = ()) -> LabelMask:
+    def label_mask(self, t: int, logits: NDArray[np.float16]) -> LabelMask:
+        """The label mask at full size in frame t, shape `size`, from logits (K, *cells)."""
+        return fuse(self._full_probability(t, logits), self._config.fusion_threshold).cpu().numpy()
+
+    def shown(self, t: int, result: FrameResult | None, without: Collection[int] = ()) -> LabelMask:
         """The label mask of a result at full size, shape `size`, brushwork and held strokes exact to the pixel.
 
         Args:
-            result: Of some frame; None: no round has arrived there, the mask is empty.
+            t: The frame.
+            result: Its result; None: no round has arrived there, the mask is empty.
             without: Ids of objects to leave out, as if they were not there.
         """
         if result is None:
             return np.zeros(self.size, np.uint8)
         ids = [k for k in result.objects if k not in without]
-        mask = _named(self.label_mask(result.rows(ids)), ids) if ids else np.zeros(self.size, np.uint8)
+        mask = _named(self.label_mask(t, result.rows(ids)), ids) if ids else np.zeros(self.size, np.uint8)
         certain = result.certain
         if certain is None:
             return mask
         return np.where(np.isin(certain, [VOID, *without], invert=True), certain, mask)
 
-    def exact_probability(self, result: FrameResult | None, ids: Sequence[int]) -> NDArray[np.float32]:
-        """The probability of each object of `ids` at full size, (len(ids), *size), that agrees with `shown`: brushwork
-        and held strokes are sure; 0 for objects that the result does not have.
+    def exact_probability(self, t: int, result: FrameResult | None, ids: Sequence[int]) -> NDArray[np.float32]:
+        """The probability of each object of `ids` in frame t at full size, (len(ids), *size), that agrees with `shown`:
+        brushwork and held strokes are sure; 0 for objects that the result does not have.
         """
         probability = np.zeros((len(ids), *self.size), np.float32)
         if result is None:
             return probability
         if result.objects:
-            there = self.probability(result.logits)
+            there = self.probability(t, result.logits)
             for k in set(result.objects).intersection(ids):
                 probability[ids.index(k)] = there[result.objects.index(k)]
         if result.held is not None:
@@ -166,13 +180,33 @@ class Canvas:
         config = self._config
         return pad_to_multiple(maps, config.pad_multiple, mode=config.map_pad_mode, always=config.always_pad)[0]
 
-    def _full_probability(self, logits: NDArray[np.float16]) -> Tensor:
-        aligned = self._config.align_corners
-        cells = torch.from_numpy(logits)[:, None].to(self._device).float()
-        full = unpad(upsample_logits(cells, self.padded, align_corners=aligned), self.padding)
-        if self.working != self.size:
-            full = upsample_logits(full, self.size, align_corners=False)  # as the image was shrunk
-        return full[:, 0].sigmoid()
+    def _full_probability(self, t: int, logits: NDArray[np.float16]) -> Tensor:
+        full = self.full_logits(logits)
+        if self._config.guided:
+            threshold = self._config.fusion_threshold
+            decision = math.log(threshold / (1 - threshold))
+            for resized, cells in zip(full, torch.from_numpy(logits).to(self._device).float(), strict=True):
+                self._guide(t, resized, cells, decision)
+        return full.sigmoid()
+
+    def _guide(self, t: int, resized: Tensor, cells: Tensor, decision: float) -> None:
+        """Let the outline of one object's resized logits (*size) follow the edges of frame t; cells: shape (*cells)."""
+        unsure = ((resized - decision).abs() < UNSURE).nonzero()
+        scale = torch.tensor(self.working, device=self._device) / torch.tensor(self.size, device=self._device)
+        before = torch.tensor((self.padding.top, self.padding.left), device=self._device)
+        positions = ((unsure + 0.5) * scale + before) / STRIDE - 0.5
+        y, x = positions.round().long().unbind(dim=1)
+        near = at_outline(cells - decision)[y, x]
+        if not near.any():
+            return
+        y, x = unsure[near].unbind(dim=1)
+        pixels = torch.from_numpy(self._frames[t][y.cpu().numpy(), x.cpu().numpy()]).to(self._device).float() / 255
+        colours = self._colours(t).float()
+        resized[y, x] += guided_correction(cells - decision, colours, positions[near], pixels)
+
+    def _mean_colours(self, t: int) -> Tensor:
+        """The mean colour of each cell of frame t, shape (*cells, 3), half precision."""
+        return F.avg_pool2d(self.image(t), STRIDE)[0].permute(1, 2, 0).contiguous().half()
 
 
 def object_rows(labels: LabelMask, ids: Sequence[int]) -> NDArray[np.bool_]:

@@ -98,8 +98,8 @@ def explain(session: Session, frame: int, pixel: tuple[int, int], object_id: int
         _full(canvas, mass),
         _full(canvas, global_map[row : row + 1]),
         None if parts.local_map is None else _full(canvas, parts.local_map[row : row + 1]),
-        canvas.probability(source.rows((object_id,)))[0],
-        canvas.probability(_stored(answer[row]))[0],
+        canvas.probability(annotated_frame, source.rows((object_id,)))[0],
+        canvas.probability(frame, _stored(answer[row]))[0],
     )
 
 

@@ -117,5 +117,5 @@ def propagation(
                 carried = segmenter.transfer(t, memory, carried)
                 weight = blend_weight(t, run.source, run.neighbour)
                 result = segmenter.superpose(carried, results[t], weight, run.objects)
-                results[t] = result = segmenter.holding(result, state.scribbles(t))
+                results[t] = result = segmenter.holding(t, result, state.scribbles(t))
                 yield t, result

@@ -18,7 +18,7 @@ from ivos.engine.features import FeatureCache
 from ivos.engine.state import LOGIT_LIMIT, FrameResult, ObjectFeatures, PendingFrame, Slabs, State
 from ivos.errors import WeightsError
 from ivos.model.networks import FeaturePyramid, Networks
-from ivos.types import VOID, Frames, LabelMask, Scribble
+from ivos.types import VOID, LabelMask, Scribble
 
 Maps = tuple[Tensor, Tensor]
 
@@ -36,18 +36,16 @@ class ClipSegmenter:
 
     Args:
         networks: The pair of networks.
-        frames: The clip.
         num_objects: K; may grow later by assignment.
-        canvas: The working geometry of the clip.
+        canvas: The clip and its working geometry.
         cache_bytes: Budget of the feature cache.
     """
 
-    def __init__(self, networks: Networks, frames: Frames, num_objects: int, canvas: Canvas, cache_bytes: int) -> None:
+    def __init__(self, networks: Networks, num_objects: int, canvas: Canvas, cache_bytes: int) -> None:
         """Nothing is decoded or encoded yet."""
         self.canvas = canvas
         self.features = FeatureCache(self._encode, cache_bytes)
         self._networks = networks
-        self._frames = frames
         self._slabs = Slabs()
         self.num_objects = num_objects
 
@@ -86,7 +84,7 @@ class ClipSegmenter:
                 result, features = self._answer(frame, ids, before, maps)
             else:
                 result = self._result(self._rows(previous, ids), ids)
-            result = self.holding(result, (*earlier, *scribbles))
+            result = self.holding(frame, result, (*earlier, *scribbles))
             if brushwork is not None:
                 features = self._described(frame, result, brushwork, maps)
                 result = replace(result, brushwork=brushwork)
@@ -149,15 +147,15 @@ class ClipSegmenter:
                 logits = every
             return replace(self._result(logits, together), brushwork=old.brushwork)
 
-    def holding(self, result: FrameResult, scribbles: tuple[Scribble, ...]) -> FrameResult:
-        """The result with what the strokes of its frame say where an object's probability says otherwise, if the
+    def holding(self, t: int, result: FrameResult, scribbles: tuple[Scribble, ...]) -> FrameResult:
+        """The result of frame t with what the strokes there say where an object's probability says otherwise, if the
         preset's strokes hold.
         """
         config = self._networks.config
         if not config.strokes_hold or not scribbles:
             return result
         drawn = scribble_labels(scribbles, self.canvas.size, radius=config.scribble_radius)
-        inside = self.canvas.probability(result.logits) >= config.fusion_threshold
+        inside = self.canvas.probability(t, result.logits) >= config.fusion_threshold
         contradicted = (drawn != VOID) & (inside != object_rows(drawn, result.objects)).any(axis=0)
         return replace(result, held=np.where(contradicted, drawn, np.uint8(VOID)) if contradicted.any() else None)
 
@@ -183,9 +181,7 @@ class ClipSegmenter:
     ) -> tuple[FrameResult, NDArray[np.float32]]:
         """A-Net's own answer: the result and the object features."""
         positive, negative = maps
-        answer = self._networks.annotate(
-            self.canvas.image(self._frames[frame], frame), self.features[frame], before, positive, negative
-        )
+        answer = self._networks.annotate(self.canvas.image(frame), self.features[frame], before, positive, negative)
         logits, config = answer.logits.float(), self._networks.config
         if config.strokes_hold:
             logits = held_to_strokes(logits, positive, negative, config.fusion_threshold)
@@ -196,7 +192,7 @@ class ClipSegmenter:
         positive, negative = maps
         inside, outside = self.canvas.brush_maps(brushwork, result.objects)
         features = self._networks.describe(
-            self.canvas.image(self._frames[frame], frame),
+            self.canvas.image(frame),
             self.features[frame],
             self.canvas.previous_mask(replace(result, brushwork=brushwork), result.objects),
             torch.maximum(positive, inside),
@@ -205,7 +201,7 @@ class ClipSegmenter:
         return features.float().cpu().numpy()
 
     def _encode(self, t: int) -> FeaturePyramid:
-        return self._networks.encode_image(self.canvas.image(self._frames[t], t))
+        return self._networks.encode_image(self.canvas.image(t))
 
     def _maps(
         self, scribbles: tuple[Scribble, ...], previous: FrameResult | None, ids: tuple[int, ...], before: Tensor

@@ -69,8 +69,8 @@ class Session:
         self.num_objects = num_objects
         self.num_frames = len(frames)
         self.resolution = resolution
-        self._canvas = Canvas(frames.size, resolution, model.config, model.device)
-        self._segmenter = ClipSegmenter(model, frames, num_objects, self._canvas, cache_bytes)
+        self._canvas = Canvas(frames, resolution, model.config, model.device)
+        self._segmenter = ClipSegmenter(model, num_objects, self._canvas, cache_bytes)
         self.history = History(State(results=(None,) * self.num_frames))
 
     def annotate(self, frame: int, scribbles: Iterable[Scribble]) -> LabelMask:
@@ -206,7 +206,7 @@ class Session:
             InputError: There is no such frame.
         """
         self._check_frame(t)
-        return self._canvas.shown(self.history.state.results[t])
+        return self._canvas.shown(t, self.history.state.results[t])
 
     def probability(self, t: int) -> NDArray[np.float32]:
         """The probability of every object in frame t, shape (K, H, W) in [0, 1]; 0 where no round has arrived.
@@ -215,12 +215,12 @@ class Session:
             InputError: There is no such frame.
         """
         self._check_frame(t)
-        return self._canvas.exact_probability(self.history.state.results[t], range(1, self.num_objects + 1))
+        return self._canvas.exact_probability(t, self.history.state.results[t], range(1, self.num_objects + 1))
 
     def preview(self, t: int) -> LabelMask:
         """The label mask of frame t as its pending annotation will make it, else as in `mask`."""
         self._check_frame(t)
-        return self._canvas.shown(self.history.state.shown(t))
+        return self._canvas.shown(t, self.history.state.shown(t))
 
     @property
     def rounds(self) -> tuple[tuple[Annotation, ...], ...]:
@@ -276,7 +276,7 @@ class Session:
         with closing(propagation(self._segmenter, state, runs)) as steps:
             for t, result in steps:
                 results[t] = result
-                yield t, self._canvas.shown(result)
+                yield t, self._canvas.shown(t, result)
                 self._check_unchanged(state)
         self.history.advance(state.propagated(results))
 

@@ -93,6 +93,7 @@ class ModelConfig:
         negatives_inside_previous_only: The negative map is zeroed where the previous mask is below 0.5.
         accumulate_scribbles: Strokes of earlier rounds on the same frame are drawn again.
         strokes_hold: A-Net's answer is corrected where the mask would contradict the strokes.
+        guided: Outlines of masks follow the edges of the frame (`core.guided`).
         reach: Share of the frames before the neighbouring annotated frame that a pass runs over.
         reduced_precision: Whether `load_model` may run it in bf16 where that is faster; False asks for float32.
     """
@@ -115,6 +116,7 @@ class ModelConfig:
     negatives_inside_previous_only: bool = False
     accumulate_scribbles: bool = False
     strokes_hold: bool = False
+    guided: bool = False
     reach: float = 1.0
     reduced_precision: bool = True
 
@@ -122,12 +124,14 @@ class ModelConfig:
         """Check the ranges.
 
         Raises:
-            InputError: A number is out of its range; the text names it.
+            InputError: A number is out of its range, or two values exclude each other; the text names them.
         """
         if self.pad_multiple not in range(16, MAX_PADDING + 1, 16):
             raise InputError(f"pad_multiple is {self.pad_multiple}; expected a multiple of 16 up to {MAX_PADDING}.")
         if not 0 < self.fusion_threshold < 1:
             raise InputError(f"fusion_threshold is {self.fusion_threshold}; expected a number between 0 and 1.")
+        if self.guided and self.align_corners:
+            raise InputError("guided and align_corners are both set; guided outlines need unaligned ones.")
         _check_range("scribble_radius", self.scribble_radius, 0, MAX_RADIUS)
         _check_range("reach", self.reach, 0, 1)
 
@@ -147,6 +151,7 @@ PRESETS = MappingProxyType(
             negatives_in_first_round=True,
             accumulate_scribbles=True,
             strokes_hold=True,
+            guided=True,
         ),
         "paper": ModelConfig(name="paper", architecture="paper", align_corners=True),
         "authors": ModelConfig(

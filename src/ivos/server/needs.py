@@ -58,8 +58,9 @@ class Trial:
     def _measure(self, size: tuple[int, int]) -> tuple[float, int]:
         noise = np.random.default_rng(0).integers(0, 256, (TRIAL_FRAMES, *size, 3), np.uint8)
         networks = self._brain.networks
-        canvas = Canvas(size, None, networks.config, networks.device)
-        segmenter = ClipSegmenter(networks, _Noise(noise), 1, canvas, CACHE_BYTES)
+        frames = _Noise(noise)
+        canvas = Canvas(frames, None, networks.config, networks.device)
+        segmenter = ClipSegmenter(networks, 1, canvas, CACHE_BYTES)
         with self._turn():
             nbytes = segmenter.features[0].nbytes
         with self._turn():
@@ -70,7 +71,7 @@ class Trial:
         for _ in range(TRIAL_FRAMES):
             with self._turn():
                 started = time.perf_counter()
-                canvas.shown(next(steps)[1])
+                canvas.shown(*next(steps))
                 times.append(time.perf_counter() - started)
         return min(times[1:]), nbytes
 

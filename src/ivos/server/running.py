@@ -33,7 +33,7 @@ class RunningRound:
     Args:
         revision: The name of its masks.
         frames: The order of visit.
-        shown: Turns a result into the mask to show.
+        shown: Turns the result of a frame into the mask to show.
         ended: Called once, with `done`, `cancelled` or `error`.
     """
 
@@ -41,7 +41,7 @@ class RunningRound:
         self,
         revision: int,
         frames: Sequence[int],
-        shown: Callable[[FrameResult], LabelMask],
+        shown: Callable[[int, FrameResult], LabelMask],
         ended: Callable[[str, RunningRound], None],
     ) -> None:
         """It does not run yet."""
@@ -144,7 +144,7 @@ class RunningRound:
             started = time.perf_counter()
             with brain.lock:
                 step = next(steps, None)
-                mask = None if step is None else self._shown(step[1])
+                mask = None if step is None else self._shown(*step)
             if step is None or mask is None:
                 return True
             self._take(*step, mask)

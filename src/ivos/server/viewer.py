@@ -48,20 +48,18 @@ class Viewer:
         """Names the clip's frames in a browser's cache; new at every opening, so no two projects share one."""
         self._folder, self._resolution, self._brain = folder, resolution, brain
         self._segmenter: ClipSegmenter | None = None
+        self._canvas: Canvas | None = None
         self._rounds: dict[int, RoundFile] = {}
         self._pending: OrderedDict[tuple[int, int, int], PendingFrame] = OrderedDict()  # frame, change, epoch
         self._described: dict[tuple[int, int], ObjectFeatures] = {}
 
     @property
     def segmenter(self) -> ClipSegmenter:
-        """The networks on this clip; once it is there, no lock is needed to look at masks while a round runs."""
+        """The networks on this clip, with a reader of their own."""
         if self._segmenter is None:
             with self._brain.lock:
-                networks = self._brain.networks
-                canvas = Canvas(self.frames.size, self._resolution, networks.config, networks.device)
-                self._segmenter = self._segmenter or ClipSegmenter(
-                    networks, own_reader(self.frames), 1, canvas, CACHE_BYTES
-                )
+                canvas = self._canvas_of(own_reader(self.frames))
+                self._segmenter = self._segmenter or ClipSegmenter(self._brain.networks, 1, canvas, CACHE_BYTES)
         return self._segmenter
 
     @property
@@ -72,8 +70,17 @@ class Viewer:
 
     @property
     def canvas(self) -> Canvas:
-        """The geometry between the clip and the networks."""
-        return self.segmenter.canvas
+        """The geometry between the clip and the networks, for whoever looks at masks while a round runs: once it is
+        there, no lock is needed.
+        """
+        if self._canvas is None:
+            with self._brain.lock:
+                self._canvas = self._canvas or self._canvas_of(self.frames)
+        return self._canvas
+
+    def _canvas_of(self, frames: Frames) -> Canvas:
+        networks = self._brain.networks
+        return Canvas(frames, self._resolution, networks.config, networks.device)
 
     def round_file(self, number: int) -> RoundFile:
         """The files of a finished round."""
@@ -136,12 +143,12 @@ class Viewer:
             raise missing(f"mask {revision} of frame {t}")
         if step.revision(t) == revision:
             return self.shown(document, step, t)
-        return self.canvas.shown(self.result(revision % EPOCH, t), step.removed)
+        return self.canvas.shown(t, self.result(revision % EPOCH, t), step.removed)
 
     def shown(self, document: Document, step: Step, t: int) -> LabelMask:
         """The label mask of frame t as a step shows it; empty where there is none."""
         result = self.shown_result(document, step, t)
-        return np.zeros(self.frames.size, np.uint8) if result is None else self.canvas.shown(result, step.removed)
+        return np.zeros(self.frames.size, np.uint8) if result is None else self.canvas.shown(t, result, step.removed)
 
     def shown_result(self, document: Document, step: Step, t: int) -> FrameResult | None:
         """The result behind the mask of frame t: A-Net's answer where the frame waits, else its last round's."""
@@ -153,13 +160,13 @@ class Viewer:
         result = self.shown_result(document, step, t)
         if result is None:
             return np.zeros(self.frames.size, np.uint8)
-        inside = np.isin(self.canvas.shown(result, step.removed), objects)
+        inside = np.isin(self.canvas.shown(t, result, step.removed), objects)
         ids = [k for k in result.objects if k not in step.removed]
         chosen = np.isin(ids, objects)
         if not chosen.any():  # painted by hand, or not there at all
             return np.where(inside, np.uint8(255), np.uint8(0))
         threshold = self._brain.networks.config.fusion_threshold
-        margins = margin(self.canvas.probability(result.rows(ids)), chosen, threshold)
+        margins = margin(self.canvas.probability(t, result.rows(ids)), chosen, threshold)
         return soft_alpha(inside, margins, result.certain)
 
     def brushwork(self, step: Step, t: int) -> LabelMask | None:
@@ -227,19 +234,19 @@ class Viewer:
         pending = self.segmenter.annotate(state, t, new, objects=objects, brushwork=layer)
         if previous is None:
             return pending
-        return self._with_locked(pending, previous, waiting.locked, (*state.scribbles(t), *new))
+        return self._with_locked(t, pending, previous, waiting.locked, (*state.scribbles(t), *new))
 
     def _with_locked(
-        self, pending: PendingFrame, previous: FrameResult, locked: Sequence[int], strokes: tuple[Scribble, ...]
+        self, t: int, pending: PendingFrame, previous: FrameResult, locked: Sequence[int], strokes: tuple[Scribble, ...]
     ) -> PendingFrame:
         kept = [k for k in locked if k in previous.objects and k in pending.result.objects]
         if not kept:
             return pending
         logits = pending.result.logits.copy()
         logits[[pending.result.objects.index(k) for k in kept]] = previous.rows(kept)
-        result = self.segmenter.holding(replace(pending.result, logits=logits), strokes)
+        result = self.segmenter.holding(t, replace(pending.result, logits=logits), strokes)
         if result.held is not None:  # a stroke over a locked object takes nothing from it
-            locked_pixels = np.isin(self.canvas.shown(previous), kept)
+            locked_pixels = np.isin(self.canvas.shown(t, previous), kept)
             result = replace(result, held=np.where(locked_pixels, np.uint8(VOID), result.held))
         return replace(pending, result=result)
 

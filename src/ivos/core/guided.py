@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 LIMIT = 3.0
 """Logits further from the decision count as just so far: how sure a cell is has little to do with its colour."""
@@ -18,17 +17,17 @@ EPSILON = 1e-3
 """Variance of the colours, which are in [0, 1], below which little is read from them."""
 
 
-def at_outline(logits: Tensor) -> Tensor:
-    """Whether a cell has cells of both sides among itself and its eight neighbours, shape (h, w).
+def at_outline(logits: Tensor, cells: Tensor) -> Tensor:
+    """Whether each of M cells has cells of both sides among itself and its eight neighbours, shape (M,).
 
     Elsewhere the frame is not asked: it would make holes in an object where doubt meets texture.
 
     Args:
         logits: One object's, less the logit of the decision, shape (h, w).
+        cells: Their numbers, row by row, shape (M,).
     """
-    inside = (logits >= 0).float()[None]
-    found: Tensor = F.max_pool2d(inside, 3, 1, 1) + F.max_pool2d(1 - inside, 3, 1, 1) > 1
-    return found[0]
+    inside = (logits >= 0).flatten()[_window(cells, logits.shape)]
+    return inside.any(dim=1) & ~inside.all(dim=1)
 
 
 def guided_correction(logits: Tensor, colours: Tensor, positions: Tensor, pixels: Tensor) -> Tensor:
@@ -55,18 +54,13 @@ def guided_correction(logits: Tensor, colours: Tensor, positions: Tensor, pixels
     needed[cells.flatten()] = True
     slopes = colours.new_zeros(height * width, 3)
     slopes[needed] = _slopes(logits, colours, needed.nonzero()[:, 0])
-    both = torch.cat((colours.flatten(0, 1), slopes), dim=1)[cells]  # (4, N, 6)
-    resized = (weights[..., None] * both).sum(dim=0)  # (N, 6)
-    return ((pixels - resized[:, :3]) * resized[:, 3:]).sum(dim=1)
+    resized, slope = ((weights[..., None] * each[cells]).sum(dim=0) for each in (colours.flatten(0, 1), slopes))
+    return ((pixels - resized) * slope).sum(dim=1)
 
 
 def _slopes(logits: Tensor, colours: Tensor, cells: Tensor) -> Tensor:
     """How the logits of the 3 x 3 window around each of M cells change with the colours, shape (M, 3)."""
-    height, width = logits.shape
-    step = torch.arange(-1, 2, device=logits.device)
-    rows = (cells[:, None] // width + step).clamp(0, height - 1)  # (M, 3)
-    columns = (cells[:, None] % width + step).clamp(0, width - 1)
-    window = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)  # (M, 9)
+    window = _window(cells, logits.shape)
     colour = colours.flatten(0, 1)[window]  # (M, 9, 3)
     colour = colour - colour.mean(dim=1, keepdim=True)
     logit = logits.flatten()[window].clamp(-LIMIT, LIMIT)[..., None]  # (M, 9, 1)
@@ -74,3 +68,12 @@ def _slopes(logits: Tensor, colours: Tensor, cells: Tensor) -> Tensor:
     together = colour.mT @ (logit - logit.mean(dim=1, keepdim=True)) / 9
     slopes: Tensor = torch.linalg.solve(spread, together)
     return slopes[..., 0]
+
+
+def _window(cells: Tensor, size: tuple[int, ...]) -> Tensor:
+    """The numbers of the 3 x 3 cells around each of M cells, shape (M, 9); beyond the border the cell at the border."""
+    height, width = size
+    step = torch.arange(-1, 2, device=cells.device)
+    rows = (cells[:, None] // width + step).clamp(0, height - 1)  # (M, 3)
+    columns = (cells[:, None] % width + step).clamp(0, width - 1)
+    return (rows[:, :, None] * width + columns[:, None, :]).flatten(1)

@@ -24,8 +24,8 @@ STRIDE = 4
 """Pixels of the padded frame a logit cell."""
 UNSURE = 3.0
 """Pixels whose resized logits are nearer to the decision than this are looked at in the frame."""
-COLOURS_BYTES = 32 << 20
-"""Memory for the mean colours of cells; those of other frames are computed again when needed."""
+PIXELS_BYTES, COLOURS_BYTES = 64 << 20, 32 << 20
+"""Memory for frames and for the mean colours of their cells; others are read and computed again when needed."""
 
 
 class Canvas:
@@ -42,7 +42,7 @@ class Canvas:
         """Work out the sizes."""
         self.size = size = frames.size
         self.working = size if resolution is None else working_size(size, resolution)
-        self._frames = frames
+        self._pixels = lru_cache(max(2, PIXELS_BYTES // (3 * size[0] * size[1])))(frames.__getitem__)
         self._config = config
         self._device = device
         blank, self.padding = pad_to_multiple(
@@ -57,7 +57,7 @@ class Canvas:
         self._colours = lru_cache(max(1, COLOURS_BYTES // (6 * self.cells[0] * self.cells[1])))(self._mean_colours)
 
     def _image(self, t: int) -> Tensor:
-        pixels = self._frames[t]
+        pixels = self._pixels(t)
         if pixels.shape != (*self.size, 3) or pixels.dtype != np.uint8:
             raise InputError(
                 f"Frame {t} has shape {pixels.shape} and type {pixels.dtype}; expected {(*self.size, 3)} and uint8 "
@@ -196,11 +196,11 @@ class Canvas:
         before = torch.tensor((self.padding.top, self.padding.left), device=self._device)
         positions = ((unsure + 0.5) * scale + before) / STRIDE - 0.5
         y, x = positions.round().long().unbind(dim=1)
-        near = at_outline(cells - decision)[y, x]
+        near = at_outline(cells - decision, y * self.cells[1] + x)
         if not near.any():
             return
         y, x = unsure[near].unbind(dim=1)
-        pixels = torch.from_numpy(self._frames[t][y.cpu().numpy(), x.cpu().numpy()]).to(self._device).float() / 255
+        pixels = torch.from_numpy(self._pixels(t)[y.cpu().numpy(), x.cpu().numpy()]).to(self._device).float() / 255
         colours = self._colours(t).float()
         resized[y, x] += guided_correction(cells - decision, colours, positions[near], pixels)
 

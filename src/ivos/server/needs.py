@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from ivos.engine.annotating import scribbled
-from ivos.engine.canvas import Canvas
+from ivos.engine.canvas import COLOURS_BYTES, PIXELS_BYTES, Canvas
 from ivos.engine.rounds import plan, propagation
 from ivos.engine.segmenter import ClipSegmenter
 from ivos.engine.state import State
@@ -19,8 +19,8 @@ from ivos.server.brain import CACHE_BYTES, Brain
 from ivos.server.workspace import Workspace
 from ivos.types import Annotation, Pixels, Scribble
 
-FRAMES_BYTES = 256 << 20
-"""Decoded frames that are held at most, of the page and of the round."""
+FRAMES_BYTES = 2 * ((128 << 20) + PIXELS_BYTES + COLOURS_BYTES)
+"""Decoded frames that are held at most, of the page and of the round: by the reader and by the canvas."""
 TRIAL_FRAMES = 4
 FEW_BYTES = 2 << 30
 LONG_SECONDS = 600

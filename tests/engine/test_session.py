@@ -52,6 +52,17 @@ def test_a_round_yields_every_frame_outwards_from_the_annotated_one(session, pla
     assert any(mask.any() for _, mask in visited)
 
 
+def test_a_later_round_reads_hardly_a_frame_again(make_networks, make_clip, play):
+    clip = make_clip(20, (96, 128))
+    session = Session(make_networks(), clip)
+    play(session, 0)
+    first = clip.reads
+    assert len(clip) <= first <= len(clip) + 1
+    play(session, 19)
+    assert session.masks[10].any(), "there are outlines to look at"
+    assert clip.reads - first < 5
+
+
 def test_the_preview_is_the_mask_that_the_annotated_frame_gets(session, stroke):
     preview = session.annotate(frame=2, scribbles=[stroke()])
     assert preview.shape == (37, 50)

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from ivos.core.fusion import fuse
 from ivos.core.geometry import pad_to_multiple, unpad, upsample_logits, working_size
 from ivos.core.guided import at_outline, guided_correction
+from ivos.engine.regions import FrameRegions
 from ivos.engine.state import LOGIT_LIMIT, FrameResult
 from ivos.errors import InputError
 from ivos.model.config import ModelConfig
@@ -25,7 +26,7 @@ STRIDE = 4
 UNSURE = 3.0
 """Pixels whose resized logits are nearer to the decision than this are looked at in the frame."""
 PIXELS_BYTES, COLOURS_BYTES = 64 << 20, 32 << 20
-"""Memory for frames and for the mean colours of their cells; others are read and computed again when needed."""
+"""Memory for parts of frames around outlines and for the mean colours of cells; others are read and computed again."""
 
 
 class Canvas:
@@ -42,7 +43,8 @@ class Canvas:
         """Work out the sizes."""
         self.size = size = frames.size
         self.working = size if resolution is None else working_size(size, resolution)
-        self._pixels = lru_cache(max(2, PIXELS_BYTES // (3 * size[0] * size[1])))(frames.__getitem__)
+        self._pixels = lru_cache(2)(frames.__getitem__)
+        self._regions = FrameRegions(self._pixels, PIXELS_BYTES)
         self._config = config
         self._device = device
         blank, self.padding = pad_to_multiple(
@@ -202,7 +204,7 @@ class Canvas:
         y, x = unsure[near].unbind(dim=1)
         if not len(y):
             return
-        pixels = torch.from_numpy(self._pixels(t)[y.cpu().numpy(), x.cpu().numpy()]).to(self._device).float() / 255
+        pixels = torch.from_numpy(self._regions.colours(t, y.cpu().numpy(), x.cpu().numpy())).to(self._device) / 255
         resized[y, x] += guided_correction(margins, self._colours(t).float(), positions[near], pixels)
 
     def _mean_colours(self, t: int) -> Tensor:

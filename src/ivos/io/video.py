@@ -6,7 +6,6 @@ import copy
 import operator
 import threading
 import warnings
-from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import SupportsIndex
@@ -14,6 +13,7 @@ from typing import SupportsIndex
 import av
 import av.container
 import numpy as np
+from cachetools import LRUCache
 
 from ivos.errors import InputError
 from ivos.io.images import ImageFolder
@@ -74,14 +74,14 @@ class VideoFile:
         self.path = Path(path)
         self._lock = threading.RLock()
         self._index = self._make_index()
-        self._cache: OrderedDict[int, Pixels] = OrderedDict()
-        self._capacity = 1
+        self._cache: LRUCache[int, Pixels] = LRUCache(1)
         self._size = (0, 0)
         self._open()
         self._fps = float(self._stream.average_rate or self._stream.guessed_rate or _DEFAULT_FPS)
         first = self[0]
         self._size = first.shape[0], first.shape[1]
-        self._capacity = max(1, cache_bytes // first.nbytes)
+        self._cache = LRUCache(max(1, cache_bytes // first.nbytes))
+        self._cache[0] = first
         self._warn_of_damage()
 
     @property
@@ -110,9 +110,7 @@ class VideoFile:
             raise IndexError(f"Frame {index} was asked for; '{self.path}' has the frames 0 to {len(self) - 1}.")
         index %= len(self)
         with self._lock:
-            if index in self._cache:
-                self._cache.move_to_end(index)
-            else:
+            if index not in self._cache:
                 self._fetch(index)
             return self._cache[index].copy()
 
@@ -125,7 +123,7 @@ class VideoFile:
     def own_reader(self) -> VideoFile:
         """The same file with a decoder and a cache of its own; the index is shared."""
         other = copy.copy(self)
-        other._lock, other._cache = threading.RLock(), OrderedDict()
+        other._lock, other._cache = threading.RLock(), LRUCache(self._cache.maxsize)
         other._open()
         return other
 
@@ -201,7 +199,7 @@ class VideoFile:
         try:
             for index, frame in self._run:
                 self._next = index + 1
-                if t - self._capacity < index <= t:
+                if t - self._cache.maxsize < index <= t:
                     self._keep(index, frame)
                 if index >= t:
                     return index == t
@@ -218,9 +216,6 @@ class VideoFile:
                 f"{self._size[1]} x {self._size[0]}; expected one size. Encode the clip anew."
             )
         self._cache[index] = pixels
-        self._cache.move_to_end(index)
-        while len(self._cache) > self._capacity:
-            self._cache.popitem(last=False)
 
 
 def _upright(frame: av.VideoFrame) -> Pixels:

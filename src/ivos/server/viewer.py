@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from ivos.core.geometry import working_size
@@ -50,7 +50,7 @@ class Viewer:
         self._segmenter: ClipSegmenter | None = None
         self._canvas: Canvas | None = None
         self._rounds: dict[int, RoundFile] = {}
-        self._pending: OrderedDict[tuple[int, int, int], PendingFrame] = OrderedDict()  # frame, change, epoch
+        self._pending: LRUCache[tuple[int, int, int], PendingFrame] = LRUCache(PENDING_KEPT)  # frame, change, epoch
         self._described: dict[tuple[int, int], ObjectFeatures] = {}
 
     @property
@@ -122,10 +122,7 @@ class Viewer:
             if key not in self._pending:
                 self.segmenter.num_objects = document.num_objects
                 self._pending[key] = self._annotate(step, t)
-            self._pending.move_to_end(key)
-            while len(self._pending) > PENDING_KEPT:
-                self._pending.popitem(last=False)
-            return self._pending[key] if key in self._pending else self._annotate(step, t)
+            return self._pending[key]
 
     def look_ahead(self, t: int) -> None:
         """Have the features of frame t in memory, so that A-Net's answer to a stroke need not wait for them."""

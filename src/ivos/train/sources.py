@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -16,6 +17,7 @@ from ivos.types import VOID, LabelMask, Pixels
 
 CUT_OUT_SIDE = 960  # larger cut-outs are shrunk to it when they are read
 SMALLEST_OBJECT, LARGEST_OBJECT = 0.003, 0.8  # shares of the picture
+Arrays = tuple[NDArray[np.uint8], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,30 +99,29 @@ class PictureCache:
 
     def __init__(self, budget_bytes: int) -> None:
         """Start empty."""
-        self._budget, self._held = budget_bytes, 0
-        self._pictures: OrderedDict[tuple[object, ...], tuple[NDArray[np.uint8], ...]] = OrderedDict()
+        self._pictures: LRUCache[tuple[object, ...], Arrays] = LRUCache(budget_bytes, getsizeof=_nbytes)
 
     def frame(self, take: Take, t: int) -> tuple[Pixels, LabelMask]:
         """Frame `t` of a take: (H, W, 3) uint8 RGB and (H, W) uint8 object ids."""
         key = (id(take.pictures), take.indices[t])  # the library keeps `pictures` alive
-        if key not in self._pictures:
-            self._keep(key, take.pictures[take.indices[t]])
-        self._pictures.move_to_end(key)
-        image, mask = self._pictures[key]
+        image, mask = self._read(key, lambda: take.pictures[take.indices[t]])
         return image, mask
 
     def cut_out(self, path: Path) -> NDArray[np.uint8]:
         """A cut-out (H, W, 4) uint8 RGBA, no side longer than `CUT_OUT_SIDE`."""
-        if (path,) not in self._pictures:
-            self._keep((path,), (read_cut_out(path),))
-        self._pictures.move_to_end((path,))
-        return self._pictures[(path,)][0]
+        return self._read((path,), lambda: (read_cut_out(path),))[0]
 
-    def _keep(self, key: tuple[object, ...], arrays: tuple[NDArray[np.uint8], ...]) -> None:
-        self._pictures[key] = arrays
-        self._held += sum(array.nbytes for array in arrays)
-        while self._held > self._budget and len(self._pictures) > 1:
-            self._held -= sum(array.nbytes for array in self._pictures.popitem(last=False)[1])
+    def _read(self, key: tuple[object, ...], read: Callable[[], Arrays]) -> Arrays:
+        arrays = self._pictures.get(key)
+        if arrays is None:
+            arrays = read()
+            if _nbytes(arrays) <= self._pictures.maxsize:
+                self._pictures[key] = arrays
+        return arrays
+
+
+def _nbytes(arrays: Arrays) -> int:
+    return sum(array.nbytes for array in arrays)
 
 
 def read_cut_out(path: Path) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -68,7 +69,9 @@ def measure(options: Options) -> Result:
     """All figures of this machine, as they are stored."""
     machine = facts()
     print(", ".join(f"{key} {value}" for key, value in machine.items()), flush=True)
-    lite, paper = ivos.load_model("lite"), ivos.load_model("paper")
+    lite = ivos.load_model("lite")
+    with warnings.catch_warnings(action="ignore"):
+        paper = ivos.load_model("paper")  # untrained, which takes as long
     peaks = {
         name: matmul_gflops(dtype, side=options.matmul_side, repeats=options.repeats)
         for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16))

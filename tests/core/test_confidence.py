@@ -123,6 +123,17 @@ def test_a_correction_is_worth_the_doubt_that_it_reaches():
     assert worst_frame(values) == 10
 
 
+@pytest.mark.parametrize("known", [range(6), range(2, 8), range(4, 12), (0, 5, 6, 11)])
+def test_frames_without_a_result_make_those_beside_them_no_worse(known):
+    steady = moving_box(12)
+    masks = [steady[t] if t in known else np.zeros_like(steady[t]) for t in range(12)]
+    confidences = [0.9 if t in known else np.nan for t in range(12)]
+    result = trust(confidences, *motion(masks, 1))
+    np.testing.assert_allclose(result.values, confidences)
+    assert not result.area_jump.any()
+    assert not result.overlap_drop.any()
+
+
 def test_a_frame_without_result_says_so():
     result = trust([np.nan, 0.5], *motion(moving_box(2), 1))
     assert np.isnan(result.values[0])

@@ -48,6 +48,14 @@ def session(make_networks, make_clip, stroke):
     return session
 
 
+def test_numbers_may_be_numpys(make_networks, make_clip, stroke, tmp_path):
+    session = Session(make_networks(), make_clip(), np.uint8(2), resolution=np.int64(30))
+    session.annotate(1, [stroke(2)])
+    list(session.propagate())
+    session.save(tmp_path / "clip.ivos")
+    assert_same(session, ivos.open_session(tmp_path / "clip.ivos", session.model, session.frames))
+
+
 def test_a_session_is_taken_up_where_it_was_left(session, tmp_path, stroke):
     session.save(tmp_path / "clip.ivos")
     again = ivos.open_session(tmp_path / "clip.ivos", session.model, session.frames)

@@ -489,6 +489,13 @@ def test_the_worst_frame_has_most_doubt_around_it_and_nobody_annotated_it(sessio
     assert session.worst_frame() not in (2, worst)
 
 
+def test_a_frame_that_waits_for_the_round_is_no_longer_the_worst(session, play, stroke):
+    play(session, 2)
+    worst = session.worst_frame()
+    session.annotate(worst, [stroke()])
+    assert session.worst_frame() not in (2, worst)
+
+
 def test_worst_frame_passes_over_frames_without_a_result(session, play):
     play(session, 2, within=range(1, 5))
     assert session.worst_frame() in (1, 3, 4)
@@ -535,7 +542,9 @@ def test_an_annotation_without_strokes_is_refused(session, stroke):
     assert not session.pending
 
 
-@pytest.mark.parametrize("within", [range(3, 6), range(2), range(9), range(-1, 4), range(2, 2), range(0, 6, 2)])
+@pytest.mark.parametrize(
+    "within", [range(3, 6), range(2), range(9), range(-1, 4), range(2, 2), range(0, 6, 2), (0, 5), [0, 1, 2]]
+)
 def test_a_range_that_does_not_fit_is_refused(session, stroke, within):
     session.annotate(2, [stroke()])
     with pytest.raises(InputError, match="within"):
@@ -577,6 +586,12 @@ def test_frames_with_their_channels_turned_round_are_read(make_networks, make_cl
     twice.clip.array = np.ascontiguousarray(twice.clip.array[..., ::-1])
     masks = [Session(make_networks(), clip).annotate(0, [stroke()]) for clip in (straight, twice)]
     np.testing.assert_array_equal(*masks)
+
+
+@pytest.mark.parametrize("frames", ["clip.mp4", np.zeros((2, 32, 32, 3), np.uint8), None])
+def test_what_is_no_clip_is_refused(make_networks, frames):
+    with pytest.raises(InputError, match=r"clip is given as .*ivos\.read_video"):
+        Session(make_networks(), frames)
 
 
 def test_a_clip_without_frames_is_refused(make_networks, make_clip):

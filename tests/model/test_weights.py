@@ -244,8 +244,9 @@ def test_a_config_may_ask_for_float32(tmp_path, monkeypatch):
     assert not PRESETS["authors"].reduced_precision
 
 
-def test_a_preset_without_weights_comes_untrained():
-    net = load_model("paper")
+def test_a_preset_without_weights_comes_untrained_and_says_so():
+    with pytest.warns(UserWarning, match="'paper'.*untrained"):
+        net = load_model("paper")
     assert net.config == PRESETS["paper"]
     assert not net.training
 

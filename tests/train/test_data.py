@@ -1,4 +1,5 @@
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -86,11 +87,18 @@ def test_missing_and_empty_sources_are_refused(texts, data):
 
 
 @pytest.mark.parametrize("text", ["davis-2016:DAVIS", "youtube-vos:YT", "sbd:SBD", "folder:photos", "cut-outs:stamps"])
-def test_a_name_to_leave_out_that_the_source_does_not_have_is_refused(text, data):
+@pytest.mark.parametrize("name", ["horsejump_low", "horse*jump?low"])
+def test_a_name_to_leave_out_that_the_source_does_not_have_is_refused(text, name, data):
     kind, _, folder = text.partition(":")
-    with pytest.raises(InputError, match="'horsejump_low'"):
-        library_from_specs([f"{kind},without=horsejump_low:{data}/{folder}", f"folder:{data}/photos"])
-    library_from_specs([f"{kind},without=horse*jump?low:{data}/{folder}", f"folder:{data}/photos"])
+    with pytest.raises(InputError, match=re.escape(f"'{name}'")):
+        library_from_specs([f"{kind},without={name}:{data}/{folder}", f"folder:{data}/photos"])
+
+
+@pytest.mark.parametrize("text", ["cut-outs,weight=2:stamps", "cut-outs,merge=1:stamps", "folder,split=val:photos"])
+def test_an_option_that_would_do_nothing_is_refused(text):
+    kind, option, _ = re.split("[,:]", text)
+    with pytest.raises(InputError, match=rf"'{option}'; a source of kind {kind} takes"):
+        DataSpec.parse(text)
 
 
 @pytest.mark.parametrize("share", [0.0, -1.0, math.nan, math.inf])

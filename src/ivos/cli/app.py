@@ -43,7 +43,7 @@ def app(
         projects: Folder of the projects; made if it is missing.
         host: Address to listen on. 0.0.0.0: all; who has the token can use the app, so use it in a trusted network.
         port: Port to listen on; None: 8765, or a free one if that is taken.
-        model: A preset (lite, paper, authors) or a weights file.
+        model: lite, or a weights file (presets paper and authors come untrained).
         device: cpu, cuda or mps.
         resolution: The networks see frames whose short side is at most this many pixels; None: full size.
         browser: Open the page in the browser.

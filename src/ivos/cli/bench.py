@@ -27,7 +27,7 @@ class BenchFlags:
     """What is run, on what and where."""
 
     method: Annotated[str, tyro.conf.arg(aliases=["--model"])] = "lite"
-    """copy, grabcut-flow, a preset (lite, paper, authors) or a weights file."""
+    """copy, grabcut-flow, lite, or a weights file (presets paper and authors come untrained)."""
     split: str = "val"
     """Part of the data set."""
     year: Literal[2016, 2017] = 2017

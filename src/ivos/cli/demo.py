@@ -18,7 +18,7 @@ def demo(out: Path = Path("ivos-demo"), *, model: str = "lite", device: str = "c
 
     Args:
         out: Folder for the results; made if it is missing.
-        model: A preset (lite, paper, authors) or a weights file.
+        model: lite, or a weights file (presets paper and authors come untrained).
         device: cpu, cuda or mps.
     """
     from ivos.cli.replay import replay

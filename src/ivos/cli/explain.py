@@ -43,7 +43,7 @@ def explain(
         out: The picture to write, PNG.
         object_id: Whose probabilities are shown.
         round: 1-based; None: the last one.
-        model: A preset (lite, paper, authors) or a weights file.
+        model: lite, or a weights file (presets paper and authors come untrained).
         device: cpu, cuda or mps.
         resolution: The networks see frames whose short side is at most this many pixels; None: full size.
     """

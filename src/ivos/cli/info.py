@@ -48,6 +48,7 @@ def _devices() -> list[str]:
 def _presets() -> list[str]:
     from ivos.model.atnet import build_empty
     from ivos.model.config import PRESETS
+    from ivos.model.weights import BUNDLED
 
     lines = []
     for name, config in PRESETS.items():
@@ -55,7 +56,8 @@ def _presets() -> list[str]:
         local = config.local
         lines.append(
             f"{name}: {config.architecture} networks, {millions:.1f} M parameters, local window of radius "
-            f"{local.radius} and stride {local.stride}, fusion threshold {config.fusion_threshold:g}"
+            f"{local.radius} and stride {local.stride}, fusion threshold {config.fusion_threshold:g}, "
+            + ("weights bundled" if (BUNDLED / f"{name}.safetensors").is_file() else "comes untrained")
         )
     return lines
 

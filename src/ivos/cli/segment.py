@@ -34,7 +34,7 @@ def segment(
         video: A video file, or a folder of jpg, png or webp images.
         scribbles: DAVIS scribble JSON; several rounds are played in order.
         out: Folder for the results; made if it is missing.
-        model: A preset (lite, paper, authors) or a weights file.
+        model: lite, or a weights file (presets paper and authors come untrained).
         device: cpu, cuda or mps.
         resolution: The networks see frames whose short side is at most this many pixels; None: full size.
     """

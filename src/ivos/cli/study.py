@@ -40,7 +40,7 @@ def study(
     Args:
         root: The DAVIS data set's folder.
         user: Whose results these are.
-        model: A preset (lite, paper, authors) or a weights file.
+        model: lite, or a weights file (presets paper and authors come untrained).
         split: Part of the data set.
         year: DAVIS-2016 (one object) or DAVIS-2017.
         out: Folder for the results.

@@ -126,6 +126,8 @@ def motion(masks: Iterable[LabelMask], num_objects: int) -> tuple[Series, Series
 def trust(confidences: ArrayLike, areas: Series, overlaps: Series) -> Trust:
     """What the confidence of each frame and the objects' motion say together.
 
+    Frames without a result say nothing about their neighbours.
+
     Args:
         confidences: From `frame_confidence`, shape (T,); NaN where no round has arrived yet.
         areas: From `motion`, shape (T, K).
@@ -140,6 +142,9 @@ def trust(confidences: ArrayLike, areas: Series, overlaps: Series) -> Trust:
             f"Confidences {confidence.shape}, areas {areas.shape} and overlaps {overlaps.shape} do not belong "
             "together; expected (T,), (T, K) and (T - 1, K)."
         )
+    known = ~np.isnan(confidence)
+    areas = np.where(known[:, None], areas, np.nan)
+    overlaps = np.where((known[1:] & known[:-1])[:, None], overlaps, np.nan)
     return Trust(confidence, _area_jump(areas), _overlap_drop(overlaps))
 
 
@@ -184,18 +189,22 @@ def _area_jump(areas: Series) -> Series:
 
 
 def _overlap_drop(overlaps: Series) -> Series:
-    usual = np.ones((len(overlaps) + 1, overlaps.shape[1]))
-    overlap = _beside((overlaps, overlaps), usual)
-    return np.maximum(np.median(overlap, axis=0) - overlap, 0)
+    overlap = _beside((overlaps, overlaps), np.full((len(overlaps) + 1, overlaps.shape[1]), np.nan))
+    beside_others = ~np.isnan(overlap).any(axis=1)
+    drop = np.zeros_like(overlap)
+    if beside_others.any():
+        drop[beside_others] = np.maximum(np.median(overlap[beside_others], axis=0) - overlap[beside_others], 0)
+    return drop
 
 
 def _beside(steps: tuple[Series, Series], alone: Series) -> Series:
-    """The mean over the existing neighbours of each frame, (T, K); `alone` for a clip of one frame.
+    """The mean over the known neighbours of each frame, (T, K); where it has none, `alone`.
 
-    `steps` holds, for each pair of neighbouring frames, what the later frame sees in the earlier one and vice versa.
+    `steps` holds, for each pair of neighbouring frames, what the later frame sees in the earlier one and vice versa;
+    NaN is unknown.
     """
-    if len(alone) <= 1:
-        return alone
     missing = np.full((1, alone.shape[1]), np.nan)
-    before, after = np.concatenate([missing, steps[0]]), np.concatenate([steps[1], missing])
-    return np.asarray(np.nanmean([before, after], axis=0), dtype=np.float64)
+    seen = np.stack((np.concatenate((missing, steps[0])), np.concatenate((steps[1], missing))))
+    known = ~np.isnan(seen)
+    count = known.sum(axis=0)
+    return np.where(count, np.where(known, seen, 0).sum(axis=0) / np.maximum(count, 1), alone)

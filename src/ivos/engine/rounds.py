@@ -67,6 +67,8 @@ def _check(state: State, direction: Direction, within: range) -> None:
         raise InputError(f"The direction is {direction!r}; expected one of {', '.join(get_args(Direction))}.")
     if not state.sources:
         raise SessionOrderError("Nothing was annotated yet; call `annotate` with scribbles before `propagate`.")
+    if not isinstance(within, range):
+        raise InputError(f"Cannot propagate within {within!r}; expected a range of frames, such as range(30, 90).")
     if within.step != 1 or not within or within[0] not in clip or within[-1] not in clip:
         raise InputError(f"Cannot propagate within {within}; expected frames of {clip} without gaps.")
     for t in state.sources:

@@ -31,7 +31,8 @@ CACHE_BYTES = 320 << 20
 class Session:
     """Cuts K objects out of one clip: annotate a frame, propagate, correct the worst frame, propagate again.
 
-    Memory stays within the feature cache's budget plus the results, whatever the clip's length. Not thread-safe.
+    Not thread-safe. Memory: `cache_bytes`, up to some 220 MiB of decoded frames and their colours, and what rounds
+    bring, which `undo` needs: 2 bytes a cell of 4 x 4 pixels for each object and each frame that a round visits.
 
     Args:
         model: The networks, from `ivos.load_model`.
@@ -54,6 +55,11 @@ class Session:
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         """Check the arguments; nothing is decoded yet."""
+        if not isinstance(frames, Frames):
+            raise InputError(
+                f"The clip is given as {type(frames).__name__}; expected what `ivos.read_video` gives, or "
+                "`ivos.io.images.ArrayFrames(pixels)` for frames in memory."
+            )
         if len(frames) == 0:
             raise InputError("The clip has no frames; expected at least one.")
         if not isinstance(num_objects, int | np.integer) or num_objects not in range(1, MAX_OBJECTS + 1):
@@ -66,9 +72,9 @@ class Session:
             raise InputError(f"The feature cache has {cache_bytes} bytes; expected 0 or more.")
         self.model = model
         self.frames = frames
-        self.num_objects = num_objects
+        self.num_objects = int(num_objects)
         self.num_frames = len(frames)
-        self.resolution = resolution
+        self.resolution = None if resolution is None else int(resolution)
         self._canvas = Canvas(frames, resolution, model.config, model.device)
         self._segmenter = ClipSegmenter(model, num_objects, self._canvas, cache_bytes)
         self.history = History(State(results=(None,) * self.num_frames))
@@ -252,7 +258,7 @@ class Session:
         state = self.history.state
         if all(result is None for result in state.results):
             raise SessionOrderError("No frame has a result yet; annotate a frame and propagate before `worst_frame`.")
-        return worst_frame(self.trust().values, exclude=state.object_features.keys())
+        return worst_frame(self.trust().values, exclude=state.memory.keys())
 
     def save(self, path: str | Path) -> None:
         """Write the session to a file that `ivos.open_session` reads: strokes, rounds, masks, undo and redo.

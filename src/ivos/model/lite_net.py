@@ -1,6 +1,7 @@
 """The `lite` pair: one EfficientNet-Lite0 shared by A-Net and T-Net, prompts joined after the encoder.
 
-A frame is encoded once for everything: A-Net's answer to a stroke and T-Net's transfer only run a decoder.
+A frame is encoded once for everything, and once more at half size for the first strokes on an object: A-Net's answer
+to a stroke and T-Net's transfer only run a decoder.
 """
 
 from __future__ import annotations
@@ -107,6 +108,7 @@ class LiteATNet(nn.Module):
         self.encoder = SharedEncoder(config.widths)
         self.annotation_net = AnnotationNet(config)
         self.transfer_net = TransferNet(config)
+        self._halved: tuple[FeaturePyramid, FeaturePyramid] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -142,7 +144,7 @@ class LiteATNet(nn.Module):
         answer, middle = self.annotation_net(features, maps)
         logits = answer = answer.float()
         if first_round.any():
-            seen_twice = answer.lerp(self._small_answer(image, maps, answer), SMALL_SHARE)
+            seen_twice = answer.lerp(self._small_answer(image, features, maps, answer), SMALL_SHARE)
             logits = without_strays(seen_twice, F.max_pool2d(maps[:, 1:2], 4) > 0.5, REACH)
         described = logits
         if not first_round.all():
@@ -157,17 +159,20 @@ class LiteATNet(nn.Module):
         object_features = self.transfer_net.describe(features, middle, described.sigmoid().to(self.dtype), maps[:, 1:2])
         return AnnotationResult(logits, object_features.float())
 
-    def _small_answer(self, image: Tensor, maps: Tensor, like: Tensor) -> Tensor:
+    def _small_answer(self, image: Tensor, features: FeaturePyramid, maps: Tensor, like: Tensor) -> Tensor:
         """A-Net's logits on the mirrored frame at half its size, brought to the cells of `like`.
 
         More of an object lies in reach of the decoder, and what is found twice is less luck.
         """
         size = [max(16, 16 * round(side / 32)) for side in image.shape[-2:]]
-        small = F.interpolate(image, size, mode="bilinear", antialias=True).flip(-1)
+        halved = self._halved  # of the frame that was answered last; read once: another thread may be at another frame
+        if halved is None or halved[0] is not features:
+            small = F.interpolate(image, size, mode="bilinear", antialias=True).flip(-1)
+            halved = self._halved = features, self.encode_image(small)
         previous = F.interpolate(maps[:, :1], size, mode="bilinear")
         strokes = F.adaptive_max_pool2d(maps[:, 1:].float(), size).to(maps.dtype)
         small_maps = torch.cat((previous, strokes), dim=1).flip(-1)
-        logits, _ = self.annotation_net(self.encode_image(small), small_maps)
+        logits, _ = self.annotation_net(halved[1], small_maps)
         return resize(logits.float().flip(-1), like)
 
     def previous_probability(self, logits: Tensor) -> Tensor:

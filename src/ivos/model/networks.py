@@ -67,7 +67,7 @@ class TransferResult:
 
 
 class Networks(Protocol):
-    """A-Net and T-Net behind four calls.
+    """A-Net and T-Net behind five calls.
 
     The batch of a feature pyramid is 1, shared by all K objects, or (in training) equal to the batch of objects.
     """

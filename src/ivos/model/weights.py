@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -142,6 +143,9 @@ def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu") -
     Raises:
         InputError: The name, the file or the device does not exist.
         WeightsError: The file is damaged, of another program, or does not fit.
+
+    Warns:
+        UserWarning: The networks are untrained.
     """
     place = device_called(device)
     name = "lite" if name_or_path is None else str(name_or_path)
@@ -149,6 +153,12 @@ def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu") -
     if name in PRESETS and not bundled.is_file():
         if name == "lite":
             raise WeightsError(f"This installation has no bundled weights ({bundled} is missing); install ivos again.")
+        warnings.warn(
+            f"The preset '{name}' comes without weights, so its networks are untrained and their masks mean nothing; "
+            "give a weights file for masks.",
+            UserWarning,
+            stacklevel=2,
+        )
         net = build(PRESETS[name]).eval()
     elif name in PRESETS:
         net = _with_digest(bundled)

@@ -17,8 +17,10 @@ from ivos.io.sbd import Sbd
 from ivos.io.youtube_vos import YoutubeVos
 from ivos.train.sources import Library, Take, take_of_clip
 
-OPTIONS = ("weight", "merge", "split", "without")
 CUT_OUTS = "cut-outs"
+OPTIONS = ("weight", "merge", "split", "without")
+OPTIONS_OF = MappingProxyType({CUT_OUTS: ("without",), "folder": ("weight", "merge", "without")})
+"""What the kinds that have no use for all options take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,12 @@ class DataSpec:
         values: dict[str, str] = {}
         for option in options:
             name, equals, value = option.partition("=")
-            if name not in OPTIONS or not equals or not value:
-                raise InputError(f"{text!r} has the option {option!r}; expected {', '.join(OPTIONS)}, as in weight=2.")
+            allowed = OPTIONS_OF.get(kind, OPTIONS)
+            if name not in allowed or not equals or not value:
+                raise InputError(
+                    f"{text!r} has the option {option!r}; a source of kind {kind} takes {', '.join(allowed)}, "
+                    f"as in {allowed[0]}={'name' if allowed[0] == 'without' else 2}."
+                )
             values[name] = value
         return cls(
             kind,
@@ -74,10 +80,10 @@ class DataSpec:
         """The names that `without` does not leave out, in their order.
 
         Raises:
-            InputError: `without` has a name, not a pattern, that is none of them.
+            InputError: `without` has a name or a pattern that is none of them.
         """
         for name in self.without:
-            if not set(name) & set("*?[") and name not in names:
+            if not any(fnmatchcase(each, name) for each in names):
                 raise InputError(
                     f"The source '{self.path}' ({self.kind}) is to be used without '{name}', which it does not have;"
                     f" it has {', '.join(sorted(names)[:4])}{', ...' if len(names) > 4 else ''}."

@@ -112,12 +112,12 @@ class AnetTraining(Training):
 class TnetTraining(Training):
     """Train T-Net, the second stage: from annotated frames to the others.
 
-    Preset "lite" goes on training A-Net's decoder, on T-Net's errors, and the encoder along with it; in "paper" both
-    stay as they are.
+    Preset "lite" goes on training A-Net, on T-Net's errors, and the encoder along with it; in "paper" both stay as they
+    are.
 
     Attributes:
         init: Weights with a trained A-Net, as `ivos train a-net` writes them; "lite" then starts T-Net's decoder from
-            A-Net's.
+            A-Net's. Weights whose T-Net is trained too, as the bundled ones, go on from it.
     """
 
     init: Path
@@ -152,7 +152,7 @@ def run_from(
     """
     library = library_from_specs(config.data)
     cache = PictureCache(int(config.cache_gib * 2**30) // max(1, config.workers))
-    stage, sampling = _stage(config, net, recipe), _sampling(config, Scenery(library, recipe.crop, cache))
+    stage, sampling = _stage(config, net, recipe), _sampling(config, recipe, Scenery(library, recipe.crop, cache))
     place = Run(
         out=config.out,
         workers=config.workers,
@@ -235,10 +235,10 @@ def _stage(config: AnetTraining | TnetTraining, net: ATNet, recipe: Recipe) -> S
     return PaperAnnotationStage(net, recipe) if first else PaperTransferStage(net, recipe)
 
 
-def _sampling(config: Training, scenery: Scenery) -> Sampling:
+def _sampling(config: Training, recipe: Recipe, scenery: Scenery) -> Sampling:
     if config.preset == "paper":
         return PaperSampling(scenery)
-    return LiteSampling(scenery, T_NET["lite"].annotated)
+    return LiteSampling(scenery, recipe.annotated)
 
 
 def _precision(config: Training) -> str:

@@ -10,7 +10,9 @@ from ivos.model.atnet import build
 from ivos.model.config import PRESETS
 from ivos.model.efficientnet import EfficientNetLite0, FrozenDepthwise, SamePadConv, imagenet_state
 from ivos.model.fusing import fuse_batch_norms
+from ivos.model.lite_blocks import REACH, surroundings
 from ivos.model.networks import FeaturePyramid, TransferResult
+from ivos.train.config import T_NET
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,19 @@ def test_same_padding_puts_the_odd_pixel_at_the_lower_right():
     x = torch.arange(16.0).reshape(1, 1, 4, 4)
     expected = F.conv2d(F.pad(x, (0, 1, 0, 1)), torch.ones(1, 1, 3, 3), stride=2)
     torch.testing.assert_close(layer(x), expected)
+
+
+@pytest.mark.parametrize("size", [(18, 18), (5, 16), (30, 54), (60, 20)])
+def test_the_pyramids_mean_reaches_as_far_as_a_training_crop(size):
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, *size)
+    ones = torch.ones(3, 1, 2 * REACH + 1, 2 * REACH + 1)
+    expected = F.conv2d(x, ones, padding=REACH, groups=3)
+    expected = expected / F.conv2d(torch.ones(1, 1, *size), ones[:1], padding=REACH)
+    torch.testing.assert_close(surroundings(x), expected, rtol=1e-4, atol=1e-5)
+    if size == (18, 18):
+        torch.testing.assert_close(surroundings(x), x.mean((2, 3), keepdim=True).expand_as(x))
+    assert T_NET["lite"].crop == 16 * (REACH + 1)
 
 
 @pytest.mark.parametrize("size", [(16, 16), (48, 80)])
@@ -237,3 +252,21 @@ def test_a_first_answer_is_a_mean_with_that_on_the_mirrored_frame_at_half_its_si
     assert small[:, 1, : small.shape[-2] // 2 + 1, small.shape[-1] // 2 :].sum() == small[:, 1].sum() > 0
     assert result.logits.flatten().argmax() == size[1] // 4 + 1  # the cell under the strokes, here as there
     assert result.logits.max() > 3.0  # 0.6 * 5, and something of the other
+
+
+def test_more_first_strokes_on_a_frame_do_not_encode_it_again(net, monkeypatch):
+    encoded = []
+    encode = net.encode_image
+    monkeypatch.setattr(net, "encode_image", lambda image: encoded.append(image.shape[-2:]) or encode(image))
+    strokes, none = torch.zeros(1, 1, 64, 96), torch.zeros(1, 1, 64, 96)
+    strokes[..., 20:30, 20:60] = 1
+    with torch.inference_mode():
+        images = [torch.rand(1, 3, 64, 96) for _ in range(2)]
+        frames = [encode(image) for image in images]
+        answers = [
+            net.annotate(images[t], frames[t], none + 0.5, positive, none).logits
+            for t, positive in ((0, strokes), (0, strokes.flip(-1)), (1, strokes), (0, strokes))
+        ]
+    assert encoded == [(32, 48)] * 3
+    assert torch.equal(answers[0], answers[3])
+    assert not torch.equal(answers[0], answers[2])

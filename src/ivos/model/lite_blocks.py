@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+REACH = 17  # stride-16 cells: from one side of a training crop to the other
+
 
 def resize(x: Tensor, like: Tensor) -> Tensor:
     """Bilinear resize of (B, C, h, w) to the height and width of `like`."""
@@ -39,8 +41,21 @@ class Residual(nn.Module):
         return F.relu_(x + self.second(self.first(x)))
 
 
+def surroundings(x: Tensor) -> Tensor:
+    """The mean of the cells up to `REACH` away from each cell by row and column, within the picture: (B, C, h, w)."""
+    near = [((places := torch.arange(side, device=x.device))[:, None] - places).abs() <= REACH for side in x.shape[-2:]]
+    rows, columns = (each.to(x) for each in near)
+    counts = near[0].sum(dim=1)[:, None] * near[1].sum(dim=1)
+    mean: Tensor = rows @ x @ columns / counts
+    return mean
+
+
 class AtrousPyramid(nn.Module):
-    """ASPP at stride 16: a 1 x 1, three dilated 3 x 3 and the image mean, joined by a 1 x 1."""
+    """ASPP at stride 16: a 1 x 1, three dilated 3 x 3 and the mean, joined by a 1 x 1.
+
+    The mean is that of a cell's surroundings, which are a whole training crop but not a whole frame: there the mean of
+    the image would hold more of what is far from the object than it ever did in training.
+    """
 
     def __init__(self, inside: int, outside: int, rates: tuple[int, ...] = (4, 8, 16)) -> None:
         """Build branches of half the output width."""
@@ -48,12 +63,12 @@ class AtrousPyramid(nn.Module):
         half = outside // 2
         self.point = conv_bn_relu(inside, half, 1)
         self.atrous = nn.ModuleList(conv_bn_relu(inside, half, dilation=rate) for rate in rates)
-        self.mean = nn.Conv2d(inside, half, 1)  # no batch norm: its input is a single cell
+        self.mean = nn.Conv2d(inside, half, 1)  # no batch norm: in a crop its input is a single cell's
         self.join = conv_bn_relu(half * (2 + len(rates)), outside, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (B, C, h, w) -> (B, C', h, w)."""
-        mean = F.relu_(self.mean(x.mean((2, 3), keepdim=True))).expand(-1, -1, *x.shape[-2:])
+        mean = F.relu_(surroundings(self.mean(x)))
         joined: Tensor = self.join(torch.cat([self.point(x), *(branch(x) for branch in self.atrous), mean], dim=1))
         return joined
 

@@ -17,6 +17,8 @@ Map = NDArray[np.uint8]
 Points = NDArray[np.float64]  # (P, 2) pixel positions x, y
 
 WIDTH = 5  # of a drawn stroke, pixels
+KINDS = {"robot": 0.3, "side": 0.24, "part": 0.08, "curve": 0.15, "dots": 0.07, "points": 0.08, "hasty": 0.08}
+"""How often each kind of strokes is drawn. Those on a side of the object ask for the rest of it, however it looks."""
 
 
 def draw(lines: list[Points], size: tuple[int, int], width: int = WIDTH) -> Map:
@@ -35,9 +37,12 @@ def stroke_map(region: Mask, rng: np.random.Generator) -> Map:
     """One person's strokes on a region (H, W), as a map; nothing is drawn on an empty region."""
     if not region.any():
         return np.zeros(region.shape, np.uint8)
-    kind = rng.choice(["robot", "part", "curve", "dots", "points", "hasty"], p=[0.4, 0.12, 0.2, 0.08, 0.1, 0.1])
+    kinds, shares = zip(*KINDS.items(), strict=True)
+    kind = rng.choice(kinds, p=shares)
     if kind == "robot":
         return robot_map(region)
+    if kind == "side":
+        return robot_map(random_part(region, rng))
     if kind == "part":
         line = max(longest_lines(region), key=len)
         begin, end = (int(share * len(line)) for share in sorted(rng.uniform(0, 1, 2)))

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 from scipy.ndimage import distance_transform_edt
-from tests.server.conftest import clip_pixels
+from tests.server.conftest import Page, clip_pixels
 
 from ivos.io.masks import davis_palette
 from ivos.io.scribble_files import read_scribbles
@@ -199,11 +199,25 @@ def test_videos_with_alpha(done, name, codec, pixels):
 def test_coco(done):
     content = json.loads(export(done, format="coco"))
     assert [each["name"] for each in content["categories"]] == ["Object 1", "cat"]
-    assert len(content["images"]) == 8
+    assert [each["file_name"] for each in content["images"]] == [f"{t:05d}.png" for t in range(8)]
     for each in content["annotations"]:
         mask = done.mask(each["image_id"] - 1) == each["category_id"]
         np.testing.assert_array_equal(coco_mask.decode(each["segmentation"]).astype(bool), mask)
         assert each["area"] == mask.sum()
+
+
+def test_coco_of_a_folder_names_its_images(serve, tmp_path):
+    (tmp_path / "images").mkdir()
+    for t, frame in enumerate(clip_pixels(3)):
+        Image.fromarray(frame).save(tmp_path / "images" / f"shot {t}.png")
+    opened = library_module.Library(tmp_path / "projects", "lite", 480).open_path(tmp_path / "images")
+    with serve() as client:
+        page = Page(client)
+        page.open(opened)
+        page.stroke(1)
+        page.round()
+        content = json.loads(export(page, format="coco", first=1))
+    assert [each["file_name"] for each in content["images"]] == ["shot 1.png", "shot 2.png"]
 
 
 def test_scribbles(done, tmp_path):

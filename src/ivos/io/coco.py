@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,12 @@ from ivos.io.atomic import atomic_write
 from ivos.types import BACKGROUND, VOID, LabelMask
 
 
-def write_coco(path: str | Path, masks: Iterable[tuple[int, LabelMask]], names: Mapping[int, str]) -> None:
+def write_coco(
+    path: str | Path,
+    masks: Iterable[tuple[int, LabelMask]],
+    names: Mapping[int, str],
+    files: Sequence[str] | None = None,
+) -> None:
     """Write one image entry a frame and one annotation for every object that is in it, whole or not at all.
 
     Image ids are frame numbers + 1, categories are the objects; `track_id` is the object too. Segmentations are
@@ -24,6 +29,7 @@ def write_coco(path: str | Path, masks: Iterable[tuple[int, LabelMask]], names: 
         path: The JSON file.
         masks: (frame, label mask (H, W) uint8); consumed one by one.
         names: The object's name by id.
+        files: The image file's name of every frame of the clip; None: those of DAVIS, 00000.png on.
 
     Raises:
         OutputError: The file cannot be written.
@@ -32,7 +38,8 @@ def write_coco(path: str | Path, masks: Iterable[tuple[int, LabelMask]], names: 
     annotations: list[dict[str, Any]] = []
     for t, mask in masks:
         height, width = mask.shape
-        images.append({"id": t + 1, "file_name": f"{t:05d}.png", "height": height, "width": width, "frame": t})
+        shown = f"{t:05d}.png" if files is None else files[t]
+        images.append({"id": t + 1, "file_name": shown, "height": height, "width": width, "frame": t})
         for object_id in np.unique(mask).tolist():
             if object_id in (BACKGROUND, VOID):
                 continue

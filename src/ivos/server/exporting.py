@@ -19,6 +19,7 @@ from ivos.errors import InputError
 from ivos.io.alpha_video import AlphaFormat, write_alpha_video
 from ivos.io.atomic import atomic_write
 from ivos.io.coco import write_coco
+from ivos.io.images import ImageFolder
 from ivos.io.masks import davis_palette
 from ivos.io.overlay import overlay
 from ivos.io.scribble_files import ScribbleFile, write_scribbles
@@ -205,7 +206,8 @@ def write_export(path: Path, source: Source, frames: Counted) -> None:
             write_alpha_video(path, (np.dstack([clip[t], source.alpha(t)]) for t in frames), fps=fps, format=kind)
         case "coco":
             names = {k: source.looks[k].name for k in source.objects}
-            write_coco(path, ((t, source.mask(t)) for t in frames), names)
+            files = [file.name for file in clip.files] if isinstance(clip, ImageFolder) else None
+            write_coco(path, ((t, source.mask(t)) for t in frames), names, files)
         case "scribbles":
             annotations = _annotations(source, set(frames))
             if not annotations:

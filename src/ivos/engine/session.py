@@ -75,8 +75,8 @@ class Session:
         self.num_objects = int(num_objects)
         self.num_frames = len(frames)
         self.resolution = None if resolution is None else int(resolution)
-        self._canvas = Canvas(frames, resolution, model.config, model.device)
-        self._segmenter = ClipSegmenter(model, num_objects, self._canvas, cache_bytes)
+        self._canvas = Canvas(frames, self.resolution, model.config, model.device)
+        self._segmenter = ClipSegmenter(model, self.num_objects, self._canvas, cache_bytes)
         self.history = History(State(results=(None,) * self.num_frames))
 
     def annotate(self, frame: int, scribbles: Iterable[Scribble]) -> LabelMask:

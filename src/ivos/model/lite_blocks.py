@@ -63,7 +63,7 @@ class AtrousPyramid(nn.Module):
         half = outside // 2
         self.point = conv_bn_relu(inside, half, 1)
         self.atrous = nn.ModuleList(conv_bn_relu(inside, half, dilation=rate) for rate in rates)
-        self.mean = nn.Conv2d(inside, half, 1)  # no batch norm: in a crop its input is a single cell's
+        self.mean = nn.Conv2d(inside, half, 1)  # no batch norm: of a whole crop it makes one mean
         self.join = conv_bn_relu(half * (2 + len(rates)), outside, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -84,6 +84,16 @@ def test_segment_writes_a_mask_for_every_frame_and_an_overlay(clip, strokes, wei
     assert len(ivos.read_video(out / "overlay.mp4")) == 5
 
 
+def test_segment_writes_the_formats_that_are_named(clip, strokes, weights, tmp_path, capsys):
+    out, rest = tmp_path / "out", ("--model", weights, "--formats")
+    assert run("segment", clip, "--scribbles", strokes, "--out", out, *rest, "prores", "coco") == 0
+    assert sorted(path.name for path in out.iterdir()) == ["alpha.mov", "coco.json"]
+    assert "alpha.mov, coco.json" in capsys.readouterr().out
+    assert run("segment", clip, "--scribbles", strokes, "--out", tmp_path / "other", *rest) == 2
+    assert "No format is named after --formats; expected one or more of png, overlay" in one_sentence(capsys)
+    assert not (tmp_path / "other").exists()
+
+
 def test_segment_shows_frames_a_second(clip, strokes, weights, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("ivos.cli.console.DELAY_SECONDS", 0)
     assert run("segment", clip, "--scribbles", strokes, "--out", tmp_path / "out", "--model", weights) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ Pixels = NDArray[np.uint8]
 """One frame: (H, W, 3) uint8 RGB."""
 LabelMask = NDArray[np.uint8]
 """One label mask: (H, W) uint8; 0 background, 1..K objects, 255 void."""
+ExportFormat = Literal["png", "overlay", "prores", "webm", "green", "coco"]
+"""What `ivos.export` writes."""
 
 BACKGROUND = 0
 VOID = 255

@@ -1,5 +1,6 @@
 """Sessions: rounds, spans, undo, breaking off, and what each bad call says."""
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from ivos.core.confidence import worth_correcting
 from ivos.engine.session import Session
 from ivos.errors import InputError, SessionOrderError, WeightsError
+from ivos.io.exports import export
 from ivos.model.config import PRESETS
 from ivos.types import Scribble
 
@@ -601,9 +603,24 @@ def test_a_clip_without_frames_is_refused(make_networks, make_clip):
         Session(make_networks(), clip)
 
 
+def test_alpha_is_soft_along_the_outline_and_agrees_with_the_mask(make_networks, make_clip, stroke, tmp_path):
+    session = Session(make_networks(), make_clip(size=(64, 96)), 2)
+    assert not session.alpha(1).any()
+    session.annotate(1, [stroke(1, 0.3), stroke(2, 0.7)])
+    list(session.propagate())
+    for t in range(session.num_frames):
+        alpha, mask = session.alpha(t), session.mask(t)
+        np.testing.assert_array_equal(alpha > 127, mask > 0)
+        assert ((alpha > 0) & (alpha < 255)).any()
+    export(session, tmp_path, format="prores")
+    with av.open(str(tmp_path / "alpha.mov")) as video:
+        written = np.stack([frame.to_ndarray(format="rgba")[..., 3] for frame in video.decode(video=0)])
+    np.testing.assert_allclose(written, [session.alpha(t) for t in range(session.num_frames)], atol=4)
+
+
 @pytest.mark.parametrize("t", [6, -1, None, "1", 1.0])
 def test_looking_at_a_frame_that_does_not_exist_is_refused(session, t):
-    for look in (session.mask, session.probability, session.preview):
+    for look in (session.mask, session.probability, session.alpha, session.preview):
         with pytest.raises(InputError, match="no frame"):
             look(t)
 

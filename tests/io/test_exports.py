@@ -6,6 +6,7 @@ import errno
 import resource
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import av
 import numpy as np
@@ -13,16 +14,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from pycocotools.coco import COCO
 
 from ivos.errors import InputError, OutputError
 from ivos.io import video_writer
-from ivos.io.exports import export, sheet_frames, write_contact_sheet, write_masks, write_overlay
+from ivos.io.exports import FILE_NAMES, export, sheet_frames, write_contact_sheet, write_masks
 from ivos.io.images import ArrayFrames
 from ivos.io.masks import davis_palette, read_mask
 from ivos.io.overlay import SheetCell, contact_sheet, contour, draw_scribbles, overlay
 from ivos.io.video import read_video
 from ivos.io.video_writer import write_video
-from ivos.types import Annotation, Scribble
+from ivos.types import Annotation, ExportFormat, Scribble
+
+FORMATS = get_args(ExportFormat)
 
 
 def clip(count=4, size=(32, 48), fps=10.0):
@@ -55,7 +59,7 @@ def test_overlay_video_of_any_size_and_rate(tmp_path, size, fps):
 
 def test_overlay_video_shows_the_tint_and_plays_anywhere(tmp_path):
     result = clip(size=(64, 64))
-    path = write_overlay(tmp_path / "a.mp4", result.frames, result.masks)
+    (path,) = export(result, tmp_path, format="overlay")
     frame = read_video(path)[3].astype(int)
     np.testing.assert_allclose(frame[4, 4], [100, 100, 100], atol=3)
     np.testing.assert_allclose(frame[24, 24], [114, 50, 50], atol=6)
@@ -65,6 +69,61 @@ def test_overlay_video_shows_the_tint_and_plays_anywhere(tmp_path):
         assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
     data = path.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
+
+
+@pytest.mark.parametrize("format", sorted(FILE_NAMES))
+def test_a_format_of_one_file_writes_that_file(tmp_path, format):
+    assert export(clip(), tmp_path / "new", format=format) == [tmp_path / "new" / FILE_NAMES[format]]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == [FILE_NAMES[format]]
+
+
+@pytest.mark.parametrize(("format", "tolerance"), [("prores", 3), ("webm", 8)])
+def test_an_alpha_video_shows_the_objects_and_no_void(tmp_path, format, tolerance):
+    result = clip(size=(64, 64))
+    for mask in result.masks:
+        mask[:8, :8] = 255
+    (path,) = export(result, tmp_path, format=format)
+    with av.open(str(path)) as container:
+        decoder = av.CodecContext.create("libvpx-vp9", "r") if format == "webm" else None
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        frames = [f for packet in packets for f in (decoder.decode(packet) if decoder else packet.decode())]
+    pixels = frames[0].to_ndarray(format="rgba").astype(int)
+    np.testing.assert_allclose(pixels[4, 4, 3], 0, atol=tolerance)
+    np.testing.assert_allclose(pixels[8:, 12, 3], 0, atol=tolerance)
+    np.testing.assert_allclose(pixels[24:, 24:, 3], 255, atol=tolerance)
+    np.testing.assert_allclose(pixels[40, 40], [100, 100, 100, 255], atol=tolerance)
+
+
+def test_a_green_screen_shows_the_objects_on_green(tmp_path):
+    (path,) = export(clip(size=(64, 64)), tmp_path, format="green")
+    frame = read_video(path)[2].astype(int)
+    np.testing.assert_allclose(frame[4, 4], [0, 177, 64], atol=6)
+    np.testing.assert_allclose(frame[40, 40], [100, 100, 100], atol=6)
+
+
+def test_alpha_is_the_one_of_a_result_that_has_one(tmp_path):
+    result = clip(size=(64, 64))
+    result.alpha = lambda t: np.full((64, 64), 60 * t, np.uint8)
+    (path,) = export(result, tmp_path, format="green")
+    frames = read_video(path)
+    for t in range(4):
+        expected = 60 * t / 255 * 100 + (1 - 60 * t / 255) * np.array([0, 177, 64])
+        np.testing.assert_allclose(frames[t][32, 32], expected, atol=6)
+
+
+def test_coco_reads_back_as_the_masks(tmp_path):
+    result, folder = clip(), tmp_path / "images"
+    folder.mkdir()
+    for t in range(4):
+        Image.fromarray(result.frames[t]).save(folder / f"shot{t}.png")
+    (path,) = export(SimpleNamespace(frames=read_video(folder), masks=result.masks), tmp_path, format="coco")
+    content = COCO(str(path))
+    assert [image["file_name"] for image in content.dataset["images"]] == [f"shot{t}.png" for t in range(4)]
+    assert [each["name"] for each in content.dataset["categories"]] == ["Object 1", "Object 2"]
+    for annotation in content.dataset["annotations"]:
+        mask = result.masks[annotation["image_id"] - 1] == annotation["category_id"]
+        np.testing.assert_array_equal(content.annToMask(annotation).astype(bool), mask)
+    assert len(content.dataset["annotations"]) == 8
 
 
 def test_overlay_picture():
@@ -139,20 +198,14 @@ def test_unknown_format(tmp_path):
 
 def test_masks_that_do_not_fit(tmp_path):
     result = clip()
-    for masks in (result.masks[:2], [*result.masks, result.masks[0]]):
-        with pytest.raises(InputError, match="number of masks differs from the 4 frames"):
-            write_overlay(tmp_path / "a.mp4", result.frames, masks)
-    with pytest.raises(InputError, match="does not fit"):
-        write_overlay(tmp_path / "a.mp4", result.frames, [mask[:4] for mask in result.masks])
-    assert not list(tmp_path.iterdir())
-    for masks in (result.masks[:2], [mask[:4] for mask in result.masks]):
-        for format in ("png", "overlay"):
-            with pytest.raises(InputError, match=r"masks for the 4 frames|has shape|does not fit"):
+    for masks in (result.masks[:2], [*result.masks, result.masks[0]], [mask[:4] for mask in result.masks]):
+        for format in FORMATS:
+            with pytest.raises(InputError, match=r"masks for the 4 frames|has shape"):
                 export(SimpleNamespace(frames=result.frames, masks=masks), tmp_path, format=format)
     assert not [path for path in tmp_path.iterdir() if path.suffix]
 
 
-@pytest.mark.parametrize("format", ["png", "overlay"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_masks_of_any_whole_numbers_are_exported(tmp_path, format):
     result = clip()
     for kind in (bool, np.int64):
@@ -173,7 +226,7 @@ def test_a_clip_is_never_replaced_by_its_own_results(tmp_path):
         with pytest.raises(InputError, match="would replace the clip"):
             export(SimpleNamespace(frames=read_video(folder), masks=result.masks), out)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    path = write_overlay(tmp_path / "overlay.mp4", result.frames, result.masks)
+    (path,) = export(result, tmp_path, format="overlay")
     whole, filmed = path.read_bytes(), SimpleNamespace(frames=read_video(path), masks=result.masks)
     with pytest.raises(InputError, match="would replace the clip"):
         export(filmed, tmp_path, format="overlay")
@@ -191,7 +244,7 @@ def test_masks_of_a_longer_clip_are_not_mixed_with_new_ones(tmp_path):
     assert len(export(clip(), tmp_path, format="overlay")) == 1
 
 
-@pytest.mark.parametrize("format", ["png", "overlay"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_folder_that_cannot_be_written(tmp_path, format):
     (tmp_path / "out").write_text("a file")
     with pytest.raises(OutputError, match="a file stands where a folder is needed"):
@@ -204,8 +257,8 @@ def test_full_disk_leaves_no_half_video(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(video_writer, "_encode", fill)
-    with pytest.raises(OutputError, match=r"a.mp4' was not written: the disk is full"):
-        write_overlay(tmp_path / "a.mp4", clip().frames, clip().masks)
+    with pytest.raises(OutputError, match=r"overlay.mp4' was not written: the disk is full"):
+        export(clip(), tmp_path, format="overlay")
     assert not list(tmp_path.iterdir())
 
 

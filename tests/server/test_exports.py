@@ -17,6 +17,7 @@ from scipy.ndimage import distance_transform_edt
 from tests.server.conftest import Page, clip_pixels
 
 from ivos.io.masks import davis_palette
+from ivos.io.overlay import GREEN
 from ivos.io.scribble_files import read_scribbles
 from ivos.server import exporting
 from ivos.server import library as library_module
@@ -119,7 +120,7 @@ def test_any_objects_in_a_range_as_videos(three, name):
             assert np.median(frame[left_out][:, 3]) < 20
             assert np.median(frame[mask == 3][:, 3]) > 127
         elif name == "green":
-            assert np.abs(np.median(frame[left_out], axis=0) - exporting.GREEN).max() < 12
+            assert np.abs(np.median(frame[left_out], axis=0) - GREEN).max() < 12
         else:
             plain, tinted = (np.abs(frame[part].astype(int) - pixels[part]).mean() for part in (left_out, mask == 1))
             assert plain < tinted / 2
@@ -174,7 +175,7 @@ def test_videos(done, name):
     assert frames[0].shape == (48, 64, 3)
     if name == "green":
         outside = np.median(frames[4][done.mask(4) == 0], axis=0)
-        assert np.abs(outside - exporting.GREEN).max() < 12
+        assert np.abs(outside - GREEN).max() < 12
 
 
 @pytest.mark.parametrize(("name", "codec", "pixels"), [("prores", "prores", "yuva444p"), ("webm", "vp9", "yuva420p")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ivos.cli.console import say, table
-from ivos.cli.segment import write_results
+from ivos.cli.segment import FORMATS, write_results
 
 DATA = Path(__file__).parent.parent / "data"
 CLIP, STROKES = DATA / "bunny.mp4", DATA / "bunny_scribbles.json"
@@ -31,11 +31,11 @@ def demo(out: Path = Path("ivos-demo"), *, model: str = "lite", device: str = "c
 
     strokes = read_scribbles(STROKES)
     frames = read_video(CLIP)
-    check_target(out, frames)
+    check_target(out, frames, FORMATS)
     session = Session(load_model(model, device=device), frames, strokes.num_objects)
     make_folder(out)
     reports = replay(session, strokes.annotations)
-    write_results(session, out)
+    write_results(session, out, FORMATS)
     write_contact_sheet(out / "contact_sheet.png", session, strokes.annotations)
     rows = [
         [

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import tyro
 
 from ivos.cli.console import frames_bar, say
 from ivos.errors import InputError
+from ivos.types import ExportFormat
 
 if TYPE_CHECKING:
     from ivos.engine.session import Session
@@ -17,23 +19,30 @@ if TYPE_CHECKING:
     from ivos.types import Frames
 
 
+FORMATS: tuple[ExportFormat, ...] = ("png", "overlay")
+"""What is written where nothing else is asked for."""
+
+
 def segment(
     video: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")],
     *,
     scribbles: Path,
     out: Path,
+    formats: tuple[ExportFormat, ...] = FORMATS,
     model: str = "lite",
     device: str = "cpu",
     resolution: int | None = 480,
 ) -> None:
     """Cut objects out of a video along recorded scribbles.
 
-    Writes one palette PNG a frame (00000.png, ...) and overlay.mp4.
+    Writes one palette PNG a frame (00000.png, ...) and overlay.mp4, or what --formats names.
 
     Args:
         video: A video file, or a folder of jpg, png or webp images.
         scribbles: DAVIS scribble JSON; several rounds are played in order.
         out: Folder for the results; made if it is missing.
+        formats: png: palette PNGs; overlay: overlay.mp4; prores: alpha.mov; webm: alpha.webm; green: green.mp4; coco:
+            coco.json.
         model: lite, or a weights file (presets paper and authors come untrained).
         device: cpu, cuda or mps.
         resolution: The networks see frames whose short side is at most this many pixels; None: full size.
@@ -41,20 +50,24 @@ def segment(
     from ivos.cli.replay import replay
     from ivos.engine.session import Session
     from ivos.io.atomic import make_folder
-    from ivos.io.exports import check_target
+    from ivos.io.exports import FILE_NAMES, check_target
     from ivos.io.scribble_files import read_scribbles
     from ivos.io.video import read_video
     from ivos.model.weights import load_model
 
+    if not formats:
+        expected = ", ".join(get_args(ExportFormat))
+        raise InputError(f"No format is named after --formats; expected one or more of {expected}.")
     strokes = read_scribbles(scribbles)
     frames = read_video(video)
     check_fit(strokes, scribbles, frames)
-    check_target(out, frames)
+    check_target(out, frames, formats)
     session = Session(load_model(model, device=device), frames, strokes.num_objects, resolution=resolution)
     make_folder(out)
     replay(session, strokes.annotations)
-    write_results(session, out)
-    say(f"{len(frames)} masks and overlay.mp4 are in {out}")
+    write_results(session, out, formats)
+    written = ", ".join(FILE_NAMES.get(each, f"{len(frames)} masks") for each in formats)
+    say(f"In {out}: {written}")
 
 
 def check_fit(strokes: ScribbleFile, path: Path, frames: Frames) -> None:
@@ -75,10 +88,10 @@ def check_fit(strokes: ScribbleFile, path: Path, frames: Frames) -> None:
         )
 
 
-def write_results(session: Session, out: Path) -> None:
-    """Write the palette PNGs and overlay.mp4, with progress bars."""
-    from ivos.io.exports import OVERLAY_NAME, write_masks, write_overlay
+def write_results(session: Session, out: Path, formats: Sequence[ExportFormat]) -> None:
+    """Write the masks in some formats, with progress bars."""
+    from ivos.io.exports import write_files
 
     count = session.num_frames
-    write_masks(out, frames_bar(session.masks, count, "Writing masks"))
-    write_overlay(out / OVERLAY_NAME, session.frames, frames_bar(session.masks, count, "Writing overlay"))
+    for format in formats:
+        write_files(session, out, format, frames_bar(range(count), count, f"Writing {format}"))

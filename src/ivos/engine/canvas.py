@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from ivos.core.fusion import fuse
 from ivos.core.geometry import pad_to_multiple, unpad, upsample_logits, working_size
 from ivos.core.guided import at_outline, guided_correction
+from ivos.core.matte import margin, soft_alpha
 from ivos.engine.regions import FrameRegions
 from ivos.engine.state import LOGIT_LIMIT, FrameResult
 from ivos.errors import InputError
@@ -37,10 +38,24 @@ class Canvas:
         resolution: The short side's limit in pixels; None works at full size.
         config: How the networks want their frames padded and their maps resized.
         device: Where the networks live.
+
+    Raises:
+        InputError: The clip has no frames or is none, or the limit is no positive integer.
     """
 
     def __init__(self, frames: Frames, resolution: int | None, config: ModelConfig, device: torch.device):
         """Work out the sizes."""
+        if not isinstance(frames, Frames):
+            raise InputError(
+                f"The clip is given as {type(frames).__name__}; expected what `ivos.read_video` gives, or "
+                "`ivos.io.images.ArrayFrames(pixels)` for frames in memory."
+            )
+        if len(frames) == 0:
+            raise InputError("The clip has no frames; expected at least one.")
+        if resolution is not None and (not isinstance(resolution, int | np.integer) or resolution < 1):
+            raise InputError(
+                f"The resolution is {resolution!r}; expected the short side in pixels, or None for full size."
+            )
         self.size = size = frames.size
         self.working = size if resolution is None else working_size(size, resolution)
         self._pixels = lru_cache(2)(frames.__getitem__)
@@ -171,6 +186,25 @@ class Canvas:
             painted = result.brushwork != VOID
             probability[:, painted] = object_rows(result.brushwork, ids)[:, painted]
         return probability
+
+    def alpha(
+        self, t: int, result: FrameResult | None, objects: Sequence[int], without: Collection[int] = ()
+    ) -> NDArray[np.uint8]:
+        """The alpha channel of some objects together, shape `size`: above 127 exactly where `shown` shows one of them.
+
+        Args:
+            t: The frame.
+            result: Its result; None: no round has arrived there, alpha is 0.
+            objects: Ids of the objects.
+            without: As of `shown`.
+        """
+        inside = np.isin(self.shown(t, result, without), objects)
+        ids = [k for k in result.objects if k not in without] if result else []
+        chosen = np.isin(ids, objects)
+        if result is None or not chosen.any():  # painted by hand, or not there at all
+            return np.where(inside, np.uint8(255), np.uint8(0))
+        margins = margin(self.probability(t, result.rows(ids)), chosen, self._config.fusion_threshold)
+        return soft_alpha(inside, margins, result.certain)
 
     def cell_mask(self, result: FrameResult | None, without: Collection[int] = ()) -> LabelMask:
         """The label mask of a result at stride 4 of the padded frame, shape `cells`; arguments as of `shown`."""

@@ -55,27 +55,16 @@ class Session:
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         """Check the arguments; nothing is decoded yet."""
-        if not isinstance(frames, Frames):
-            raise InputError(
-                f"The clip is given as {type(frames).__name__}; expected what `ivos.read_video` gives, or "
-                "`ivos.io.images.ArrayFrames(pixels)` for frames in memory."
-            )
-        if len(frames) == 0:
-            raise InputError("The clip has no frames; expected at least one.")
         if not isinstance(num_objects, int | np.integer) or num_objects not in range(1, MAX_OBJECTS + 1):
             raise InputError(f"A session cannot have {num_objects} objects; expected an integer in 1..{MAX_OBJECTS}.")
-        if resolution is not None and (not isinstance(resolution, int | np.integer) or resolution < 1):
-            raise InputError(
-                f"The resolution is {resolution!r}; expected the short side in pixels, or None for full size."
-            )
         if cache_bytes < 0:
             raise InputError(f"The feature cache has {cache_bytes} bytes; expected 0 or more.")
+        self._canvas = Canvas(frames, resolution, model.config, model.device)
         self.model = model
         self.frames = frames
         self.num_objects = int(num_objects)
         self.num_frames = len(frames)
         self.resolution = None if resolution is None else int(resolution)
-        self._canvas = Canvas(frames, self.resolution, model.config, model.device)
         self._segmenter = ClipSegmenter(model, self.num_objects, self._canvas, cache_bytes)
         self.history = History(State(results=(None,) * self.num_frames))
 
@@ -222,6 +211,15 @@ class Session:
         """
         self._check_frame(t)
         return self._canvas.exact_probability(t, self.history.state.results[t], range(1, self.num_objects + 1))
+
+    def alpha(self, t: int) -> NDArray[np.uint8]:
+        """The alpha channel of all objects in frame t, shape (H, W): above 127 in the mask, soft along its outline.
+
+        Raises:
+            InputError: There is no such frame.
+        """
+        self._check_frame(t)
+        return self._canvas.alpha(t, self.history.state.results[t], range(1, self.num_objects + 1))
 
     def preview(self, t: int) -> LabelMask:
         """The label mask of frame t as its pending annotation will make it, else as in `mask`."""

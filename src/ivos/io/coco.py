@@ -17,7 +17,7 @@ from ivos.types import BACKGROUND, VOID, LabelMask
 def write_coco(
     path: str | Path,
     masks: Iterable[tuple[int, LabelMask]],
-    names: Mapping[int, str],
+    names: Mapping[int, str] | None = None,
     files: Sequence[str] | None = None,
 ) -> None:
     """Write one image entry a frame and one annotation for every object that is in it, whole or not at all.
@@ -28,7 +28,7 @@ def write_coco(
     Args:
         path: The JSON file.
         masks: (frame, label mask (H, W) uint8); consumed one by one.
-        names: The object's name by id.
+        names: The object's name by id; None: "Object 1" and so on for those that are seen.
         files: The image file's name of every frame of the clip; None: those of DAVIS, 00000.png on.
 
     Raises:
@@ -56,6 +56,8 @@ def write_coco(
                     "segmentation": {"size": [height, width], "counts": encoded["counts"].decode("ascii")},
                 }
             )
+    if names is None:
+        names = {k: f"Object {k}" for k in {annotation["category_id"] for annotation in annotations}}
     categories = [{"id": k, "name": name, "supercategory": "object"} for k, name in sorted(names.items())]
     content = {"images": images, "annotations": annotations, "categories": categories}
     with atomic_write(path) as file:

@@ -1,24 +1,37 @@
-"""Results as files: palette PNGs, an overlay video, a contact sheet."""
+"""Results as files: palette PNGs, videos with an overlay, an alpha channel or a green screen, COCO, a contact sheet."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from types import MappingProxyType
+from typing import Protocol, get_args, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ivos.errors import InputError
+from ivos.io.alpha_video import write_alpha_video
 from ivos.io.atomic import atomic_write, make_folder
-from ivos.io.masks import write_mask
-from ivos.io.overlay import SheetCell, contact_sheet, draw_scribbles, overlay
+from ivos.io.coco import write_coco
+from ivos.io.images import ImageFolder
+from ivos.io.masks import check_mask, write_mask
+from ivos.io.overlay import SheetCell, contact_sheet, draw_scribbles, on_green, overlay
 from ivos.io.video_writer import write_video
-from ivos.types import Annotation, Frames, LabelMask
+from ivos.types import BACKGROUND, VOID, Annotation, ExportFormat, Frames, LabelMask
 
-ExportFormat = Literal["png", "overlay"]
-OVERLAY_NAME = "overlay.mp4"
+FILE_NAMES: Mapping[ExportFormat, str] = MappingProxyType(
+    {
+        "overlay": "overlay.mp4",
+        "prores": "alpha.mov",
+        "webm": "alpha.webm",
+        "green": "green.mp4",
+        "coco": "coco.json",
+    }
+)
+"""What the formats that are one file are called."""
 _MASK_NAME = re.compile(r"[0-9]{5,}\.png")
 
 
@@ -34,49 +47,95 @@ class Result(Protocol):
         """One label mask a frame, (H, W) uint8, as large as the frames."""
 
 
+@runtime_checkable
+class SoftResult(Result, Protocol):
+    """A result that knows how its outlines run between the pixels, as a session does."""
+
+    def alpha(self, t: int) -> NDArray[np.uint8]:
+        """The alpha channel of all objects in frame t, (H, W)."""
+
+
 def export(result: Result, out_dir: str | Path, *, format: ExportFormat = "png") -> list[Path]:
     """The files written to a folder, in order.
 
     Args:
         result: A session, or anything with `frames` and `masks`.
         out_dir: Folder for the files; made if it is missing.
-        format: `png`: one palette PNG a frame, `00000.png` on; `overlay`: `overlay.mp4`, objects tinted and outlined.
+        format: `png`: one palette PNG a frame, `00000.png` on. `overlay`: `overlay.mp4`, objects tinted and outlined.
+            `prores`: `alpha.mov`, ProRes 4444 with an alpha channel. `webm`: `alpha.webm`, VP9 with one. `green`:
+            `green.mp4`, the objects on a green screen. `coco`: `coco.json`, run-length encoded. Alpha and green screen
+            are soft along a session's outlines; of anything else they have the masks' edges.
 
     Raises:
         InputError: There is no such format, the files would replace the clip or mix with the masks of a longer one, or
             masks and frames do not fit each other.
         OutputError: The folder cannot be written to, or the disk is full; files written before stay, whole.
     """
-    writers: dict[str, Callable[[], list[Path]]] = {
-        "png": lambda: write_masks(out_dir, _fitting(result)),
-        "overlay": lambda: [write_overlay(Path(out_dir) / OVERLAY_NAME, result.frames, result.masks)],
-    }
-    if format not in writers:
-        raise InputError(f"There is no export format {format!r}; expected one of {', '.join(get_args(ExportFormat))}.")
-    check_target(out_dir, result.frames, formats=[format])
-    if len(result.masks) != len(result.frames):
-        raise InputError(f"There are {len(result.masks)} masks for the {len(result.frames)} frames of the clip.")
-    return writers[format]()
+    check_target(out_dir, result.frames, [format])
+    return write_files(result, out_dir, format, range(len(result.frames)))
 
 
-def _fitting(result: Result) -> Iterator[LabelMask]:
-    """The masks, each as large as the frames and as many."""
-    for t, mask in enumerate(result.masks):
-        if mask.shape != tuple(result.frames.size):
-            raise InputError(f"The mask of frame {t} has shape {mask.shape}; the frames are {result.frames.size}.")
-        yield mask
+def write_files(result: Result, out_dir: str | Path, format: ExportFormat, order: Iterable[int]) -> list[Path]:
+    """What `export` writes, without looking at what is in the folder.
+
+    Args:
+        result: As of `export`.
+        out_dir: As of `export`.
+        format: As of `export`.
+        order: All frames, ascending; consumed one by one, to show progress.
+
+    Raises:
+        InputError: Masks and frames do not fit each other.
+        OutputError: As of `export`.
+    """
+    frames = result.frames
+    if len(result.masks) != len(frames):
+        raise InputError(f"There are {len(result.masks)} masks for the {len(frames)} frames of the clip.")
+    masks = ((t, _fitting(result, t)) for t in order)
+    if format == "png":
+        return write_masks(out_dir, (mask for _, mask in masks))
+    path = make_folder(out_dir) / FILE_NAMES[format]
+    match format:
+        case "overlay":
+            write_video(path, (overlay(frames[t], mask) for t, mask in masks), fps=frames.fps)
+        case "green":
+            write_video(path, (on_green(frames[t], _alpha(result, t, mask)) for t, mask in masks), fps=frames.fps)
+        case "prores" | "webm":
+            cut_out = (np.dstack((frames[t], _alpha(result, t, mask))) for t, mask in masks)
+            write_alpha_video(path, cut_out, fps=frames.fps, format=format)
+        case "coco":
+            files = [file.name for file in frames.files] if isinstance(frames, ImageFolder) else None
+            write_coco(path, masks, files=files)
+    return [path]
 
 
-def check_target(
-    out_dir: str | Path, frames: Frames, *, formats: Collection[ExportFormat] = get_args(ExportFormat)
-) -> None:
+def _fitting(result: Result, t: int) -> LabelMask:
+    """The mask of frame t, as large as the frames."""
+    mask = check_mask(result.masks[t])
+    if mask.shape != tuple(result.frames.size):
+        raise InputError(f"The mask of frame {t} has shape {mask.shape}; the frames are {result.frames.size}.")
+    return mask
+
+
+def _alpha(result: Result, t: int, mask: LabelMask) -> NDArray[np.uint8]:
+    if isinstance(result, SoftResult):
+        return result.alpha(t)
+    return np.where((mask != BACKGROUND) & (mask != VOID), np.uint8(255), np.uint8(0))
+
+
+def check_target(out_dir: str | Path, frames: Frames, formats: Collection[ExportFormat]) -> None:
     """Refuse a folder in which the results of a clip would do harm; to be called before the work.
 
     Raises:
-        InputError: The files would replace the clip itself, or masks of a longer clip would stay among the new ones.
+        InputError: There is no such format, the files would replace the clip itself, or masks of a longer clip would
+            stay among the new ones.
     """
+    for format in formats:
+        if format not in get_args(ExportFormat):
+            expected = ", ".join(get_args(ExportFormat))
+            raise InputError(f"There is no export format {format!r}; expected one of {expected}.")
     folder, source = Path(out_dir), getattr(frames, "path", None)
-    for target in (folder if format == "png" else folder / OVERLAY_NAME for format in formats):
+    for target in (folder if format == "png" else folder / FILE_NAMES[format] for format in formats):
         if source is not None and target.resolve() == Path(source).resolve():
             raise InputError(f"Results in '{folder}' would replace the clip '{source}' itself; give another folder.")
     if "png" not in formats:
@@ -106,24 +165,6 @@ def write_masks(out_dir: str | Path, masks: Iterable[LabelMask]) -> list[Path]:
         paths.append(folder / f"{t:05d}.png")
         write_mask(paths[-1], mask)
     return paths
-
-
-def write_overlay(path: str | Path, frames: Frames, masks: Iterable[LabelMask]) -> Path:
-    """The mp4 written: every frame with its objects tinted (alpha 0.5) and outlined; masks are consumed one by one.
-
-    Raises:
-        InputError: There are more or fewer masks than frames, or they differ in size.
-        OutputError: The file cannot be written.
-    """
-    make_folder(Path(path).parent)
-    pairs = zip(range(len(frames)), masks, strict=True)
-    try:
-        write_video(path, (overlay(frames[t], mask) for t, mask in pairs), fps=frames.fps)
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"The number of masks differs from the {len(frames)} frames of the clip.") from error
-    return Path(path)
 
 
 def write_contact_sheet(

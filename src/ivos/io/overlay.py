@@ -15,6 +15,7 @@ from ivos.io.masks import check_mask, davis_palette
 from ivos.types import BACKGROUND, VOID, LabelMask, Pixels, Scribble
 
 TINT_ALPHA = 0.5
+GREEN = (0, 177, 64)
 _CONTOUR_RGB = (255, 255, 255)
 _STROKE_EDGE_RGB = (255, 255, 255)
 _SHEET_RGB = (24, 24, 24)
@@ -48,6 +49,13 @@ def overlay(
     picture[inside] = np.rint((1 - alpha) * frame[inside] + alpha * colours).astype(np.uint8)
     picture[contour(np.where(mask == VOID, BACKGROUND, mask).astype(np.uint8))] = _CONTOUR_RGB
     return picture
+
+
+def on_green(frame: Pixels, alpha: NDArray[np.uint8]) -> Pixels:
+    """The frame (H, W, 3) on a green screen where its alpha channel (H, W) lets it through, uint8 RGB."""
+    share = alpha[..., None].astype(np.float32) / 255
+    mixed: Pixels = np.rint(share * frame + (1 - share) * np.array(GREEN, np.float32)).astype(np.uint8)
+    return mixed
 
 
 def contour(mask: LabelMask) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ from ivos.io.atomic import atomic_write
 from ivos.io.coco import write_coco
 from ivos.io.images import ImageFolder
 from ivos.io.masks import davis_palette
-from ivos.io.overlay import overlay
+from ivos.io.overlay import on_green, overlay
 from ivos.io.scribble_files import ScribbleFile, write_scribbles
 from ivos.io.video import own_reader
 from ivos.io.video_writer import write_video
@@ -29,7 +29,7 @@ from ivos.server.document import Document, Look, default_look
 from ivos.server.schemas import ExportRequest
 from ivos.server.steps import Step
 from ivos.server.viewer import Viewer, scribble
-from ivos.types import Annotation, LabelMask, Pixels, Scribble
+from ivos.types import Annotation, LabelMask, Scribble
 
 SUFFIXES = MappingProxyType(
     {
@@ -43,7 +43,6 @@ SUFFIXES = MappingProxyType(
         "scribbles": "-scribbles.json",
     }
 )
-GREEN = (0, 177, 64)
 BYTES_PER_PIXEL = MappingProxyType(
     {
         "palette": 0.05,
@@ -200,7 +199,7 @@ def write_export(path: Path, source: Source, frames: Counted) -> None:
             colours = source.palette
             write_video(path, (overlay(clip[t], source.mask(t), palette=colours) for t in frames), fps=fps)
         case "green":
-            write_video(path, (_on_green(clip[t], source.alpha(t)) for t in frames), fps=fps)
+            write_video(path, (on_green(clip[t], source.alpha(t)) for t in frames), fps=fps)
         case "prores" | "webm":
             kind: AlphaFormat = "prores" if source.request.format == "prores" else "webm"
             write_alpha_video(path, (np.dstack([clip[t], source.alpha(t)]) for t in frames), fps=fps, format=kind)
@@ -233,12 +232,6 @@ def _png(pixels: LabelMask, *, palette: bool = False) -> bytes:
     content = io.BytesIO()
     image.save(content, format="PNG")
     return content.getvalue()
-
-
-def _on_green(frame: Pixels, alpha: NDArray[np.uint8]) -> Pixels:
-    share = alpha[..., None].astype(np.float32) / 255
-    mixed: Pixels = np.rint(share * frame + (1 - share) * np.array(GREEN, np.float32)).astype(np.uint8)
-    return mixed
 
 
 def _annotations(source: Source, frames: set[int]) -> tuple[Annotation, ...]:

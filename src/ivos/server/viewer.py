@@ -20,7 +20,6 @@ from ivos.errors import InputError
 from ivos.io.video import own_reader
 from ivos.server.brain import CACHE_BYTES, Brain
 from ivos.server.document import Document
-from ivos.server.matte import margin, soft_alpha
 from ivos.server.problems import missing
 from ivos.server.round_files import RoundFile
 from ivos.server.runs import from_runs
@@ -154,17 +153,7 @@ class Viewer:
     def alpha(self, document: Document, step: Step, t: int, objects: Sequence[int]) -> NDArray[np.uint8]:
         """The alpha channel of some objects in frame t, shape of the frame: 128 to 255 inside their masks, soft at
         the outline."""
-        result = self.shown_result(document, step, t)
-        if result is None:
-            return np.zeros(self.frames.size, np.uint8)
-        inside = np.isin(self.canvas.shown(t, result, step.removed), objects)
-        ids = [k for k in result.objects if k not in step.removed]
-        chosen = np.isin(ids, objects)
-        if not chosen.any():  # painted by hand, or not there at all
-            return np.where(inside, np.uint8(255), np.uint8(0))
-        threshold = self._brain.networks.config.fusion_threshold
-        margins = margin(self.canvas.probability(t, result.rows(ids)), chosen, threshold)
-        return soft_alpha(inside, margins, result.certain)
+        return self.canvas.alpha(t, self.shown_result(document, step, t), objects, step.removed)
 
     def brushwork(self, step: Step, t: int) -> LabelMask | None:
         """What was painted on frame t and not scratched off by later strokes; None if nothing was."""

@@ -9,8 +9,8 @@ from hypothesis.extra import numpy as arrays
 from scipy.ndimage import distance_transform_edt
 
 from ivos.core.fusion import fuse
+from ivos.core.matte import BAND, margin, soft_alpha
 from ivos.errors import InputError
-from ivos.server.matte import BAND, margin, soft_alpha
 
 PROBABILITIES = arrays.arrays(np.float32, (3, 6, 7), elements=st.floats(0, 1, width=32))
 

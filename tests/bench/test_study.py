@@ -210,6 +210,8 @@ def test_the_command_follows_lines(
     write_scribbles(strokes, ScribbleFile("one", 6, (drawn,)))
     root = make_davis({"one": 1}, year=2016)
     arguments = ["study", str(root), "--user", "ann", "--model", str(weights), "--out", str(tmp_path / "r")]
+    assert main([*arguments, "--device", "toaster"]) == 2
+    assert "toaster" in capsys.readouterr().err
     lines = f"satisfied\nframe 0\ndraw {strokes}\nhop\n"
     monkeypatch.setattr("sys.stdin", io.StringIO(lines))
     assert main(arguments) == 2

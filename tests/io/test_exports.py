@@ -111,6 +111,15 @@ def test_alpha_is_the_one_of_a_result_that_has_one(tmp_path):
         np.testing.assert_allclose(frames[t][32, 32], expected, atol=6)
 
 
+def test_an_alpha_that_does_not_fit_is_refused(tmp_path):
+    result = clip()
+    for wrong in (np.zeros((4, 4), np.uint8), np.zeros((32, 48))):
+        result.alpha = lambda t, wrong=wrong: wrong
+        with pytest.raises(InputError, match=r"The alpha of frame 0 is .*; expected \(32, 48\) and uint8"):
+            export(result, tmp_path, format="prores")
+    assert not list(tmp_path.iterdir())
+
+
 def test_coco_reads_back_as_the_masks(tmp_path):
     result, folder = clip(), tmp_path / "images"
     folder.mkdir()

@@ -26,6 +26,7 @@ def study(
     *,
     user: str,
     model: str = "lite",
+    device: str = "cpu",
     split: str = "val",
     year: Literal[2016, 2017] = 2016,
     out: Path = Path("results"),
@@ -41,6 +42,7 @@ def study(
         root: The DAVIS data set's folder.
         user: Whose results these are.
         model: lite, or a weights file (presets paper and authors come untrained).
+        device: cpu, cuda or mps.
         split: Part of the data set.
         year: DAVIS-2016 (one object) or DAVIS-2017.
         out: Folder for the results.
@@ -49,11 +51,12 @@ def study(
     from ivos.io.davis import Davis
     from ivos.model.weights import load_model
 
+    networks = load_model(model, device=device)
     davis = Davis(root, split=split, year=year)
     method = Path(model).stem
     fresh = study_file(out, method, user, datetime.now())
     file = broken_off_study(out, method, user, davis.sequences) or fresh
-    run_study(load_model(model), davis, LineUser(file.parent / "masks", iter(sys.stdin)), file)
+    run_study(networks, davis, LineUser(file.parent / "masks", iter(sys.stdin)), file)
     say(f"The results are in {file}")
 
 

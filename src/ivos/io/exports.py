@@ -99,9 +99,9 @@ def write_files(result: Result, out_dir: str | Path, format: ExportFormat, order
         case "overlay":
             write_video(path, (overlay(frames[t], mask) for t, mask in masks), fps=frames.fps)
         case "green":
-            write_video(path, (on_green(frames[t], _alpha(result, t, mask)) for t, mask in masks), fps=frames.fps)
+            write_video(path, (on_green(frames[t], _alpha(result, t)) for t in order), fps=frames.fps)
         case "prores" | "webm":
-            cut_out = (np.dstack((frames[t], _alpha(result, t, mask))) for t, mask in masks)
+            cut_out = (np.dstack((frames[t], _alpha(result, t))) for t in order)
             write_alpha_video(path, cut_out, fps=frames.fps, format=format)
         case "coco":
             files = [file.name for file in frames.files] if isinstance(frames, ImageFolder) else None
@@ -117,10 +117,17 @@ def _fitting(result: Result, t: int) -> LabelMask:
     return mask
 
 
-def _alpha(result: Result, t: int, mask: LabelMask) -> NDArray[np.uint8]:
-    if isinstance(result, SoftResult):
-        return result.alpha(t)
-    return np.where((mask != BACKGROUND) & (mask != VOID), np.uint8(255), np.uint8(0))
+def _alpha(result: Result, t: int) -> NDArray[np.uint8]:
+    """The alpha channel of frame t, as large as the frames."""
+    if not isinstance(result, SoftResult):
+        mask = _fitting(result, t)
+        return np.where((mask != BACKGROUND) & (mask != VOID), np.uint8(255), np.uint8(0))
+    alpha = result.alpha(t)
+    if alpha.shape != tuple(result.frames.size) or alpha.dtype != np.uint8:
+        raise InputError(
+            f"The alpha of frame {t} is {alpha.shape} {alpha.dtype}; expected {result.frames.size} and uint8."
+        )
+    return alpha
 
 
 def check_target(out_dir: str | Path, frames: Frames, formats: Collection[ExportFormat]) -> None:

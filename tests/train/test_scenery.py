@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from ivos.errors import InputError
 from ivos.train import scenery as scenery_module
-from ivos.train.augment import Bend, ColourJitter, Dye, drift, grid, shifted, shrunk, similarity, view, warp
+from ivos.train.augment import Bend, ColourJitter, drift, grid, shifted, shrunk, similarity, view, warp
 from ivos.train.scenery import Scenery, choose_object, reflected, with_thin_parts
 from ivos.train.sources import Library, PictureCache, Take
 
@@ -202,43 +202,3 @@ def test_colour_changes_alike_in_all_frames_of_a_sample():
         not torch.equal(a, b)
         for a, b in itertools.pairwise(ColourJitter.random(CROP, np.random.default_rng(s))(frames[0]) for s in range(3))
     )
-
-
-def test_a_dye_changes_a_part_of_the_object_alike_in_all_frames_and_nothing_else():
-    ball, shares = Ball(6), []
-    for seed in range(20):
-        dye = Dye.random(*ball[0], [1], np.random.default_rng(seed))
-        for image, mask in (ball[0], ball[5]):
-            before, dyed = image.copy(), dye(image, mask)
-            changed = (dyed != image).any(axis=2)
-            assert (image == before).all()
-            assert not changed[ndimage.binary_dilation(mask, np.ones((3, 3))) == 0].any()
-            shares.append(changed[mask == 1].mean())
-            inner = ndimage.binary_erosion(changed & (mask == 1), np.ones((3, 3)), iterations=2)
-            assert len(np.unique(dyed[inner], axis=0)) <= 1  # one colour became one colour
-        assert abs(shares[-1] - shares[-2]) < 0.1
-    dyed_shares = [share for share in shares if share > 0]  # the new colour may be the old one
-    assert len(dyed_shares) > 30
-    assert 0.1 < min(dyed_shares) < 0.4
-    assert 0.6 < max(dyed_shares) < 0.95
-
-
-def test_a_dye_takes_some_of_several_ids_whole():
-    rng = np.random.default_rng(0)
-    ids = np.repeat(np.repeat(np.arange(6, dtype=np.uint8).reshape(2, 3), 20, axis=0), 20, axis=1)
-    image = np.repeat(40 * ids[..., None], 3, axis=2)
-    whole = 0
-    for _ in range(40):
-        changed = (Dye.random(image, ids, [1, 2, 3, 4], rng)(image, ids) != image).any(axis=2)
-        inner = [changed[2 + 20 * y : 18 + 20 * y, 2 + 20 * x : 18 + 20 * x].mean() for y in (0, 1) for x in (0, 1, 2)]
-        assert inner[0] == inner[5] == 0  # the background and an object that is not chosen
-        whole += set(inner) == {0.0, 1.0}
-    assert whole >= 20
-
-
-def test_a_dye_of_frames_without_the_object_changes_nothing():
-    image, mask = Ball()[0]
-    empty = np.zeros_like(mask)
-    rng = np.random.default_rng(0)
-    assert (Dye.random(image, mask, [1], rng)(image, empty) == image).all()
-    assert (Dye.random(image, empty, [1], rng)(image, empty) == image).all()

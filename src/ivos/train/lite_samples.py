@@ -18,7 +18,7 @@ DRIFTS = (0, 0, 3)  # targets before them, which only bring the roll-out's own e
 GAPS = (1, 1, 1, 2, 3, 5)  # frames between neighbours of a mini-sequence
 LOST, EXACT = 0.25, 0.45  # shares of previous masks that are empty, and that are the truth
 TORN = 0.8  # share of annotated frames without a part of the object, where the previous mask is the truth
-ASKED = 4  # other frames of a mini-sequence on which A-Net answers first strokes
+ASKED = 2  # other frames of a mini-sequence on which A-Net answers first strokes
 ALONE = 0.25  # share of steps in which T-Net has the newest annotated frame alone
 REACH = 45  # how far annotated frames may lie, in frames
 

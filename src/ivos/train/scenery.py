@@ -12,7 +12,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from ivos.errors import InputError
-from ivos.train.augment import Bend, ColourJitter, Dye, Matrix, drift, grid, shifted, shrunk, similarity, view, warp
+from ivos.train.augment import Bend, ColourJitter, Matrix, drift, grid, shifted, shrunk, similarity, view, warp
 from ivos.train.sources import Library, PictureCache, Take, object_ids
 from ivos.types import VOID, LabelMask, Pixels
 
@@ -20,7 +20,6 @@ SMALLEST_AREA = 80  # object pixels that the first frame of a scene must show
 TRIES = 1000  # takes looked at before the library is said to show no usable object
 
 THIN = 0.3  # share of photographs with cords and rings
-DYED = 0.3  # share of scenes in which a part of the object has another colour
 CROWDED = 0.25  # share of scenes with bystanders: others of the object's kind, behind it
 SHARES = (0.45, 0.5, 0.05)  # of what passes over a scene: cut-outs, objects of other takes, the scene's own once more
 
@@ -71,9 +70,6 @@ class Scenery:
         moves = drift(pace, crop, rng.uniform(0.3, 2.0), rng)
         bend = Bend.random(crop, rng.uniform(0, 1.2), rng) if still else None
         pictures = [self._cache.frame(take, index) for index in indices]
-        if rng.random() < DYED:
-            dye = Dye.random(*pictures[0], chosen, rng)
-            pictures = [(dye(*picture), picture[1]) for picture in pictures]
         if still and rng.random() < THIN:
             scale = float(np.sqrt(abs(np.linalg.det(base[:2, :2]))))
             pictures = [with_thin_parts(*pictures[0], chosen, scale, rng)] * len(pictures)

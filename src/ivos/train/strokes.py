@@ -17,7 +17,7 @@ Map = NDArray[np.uint8]
 Points = NDArray[np.float64]  # (P, 2) pixel positions x, y
 
 WIDTH = 5  # of a drawn stroke, pixels
-KINDS = {"robot": 0.28, "side": 0.3, "part": 0.08, "curve": 0.13, "dots": 0.06, "points": 0.07, "hasty": 0.08}
+KINDS = {"robot": 0.3, "side": 0.24, "part": 0.08, "curve": 0.15, "dots": 0.07, "points": 0.08, "hasty": 0.08}
 """How often each kind of strokes is drawn. Those on a side of the object ask for the rest of it, however it looks."""
 
 

@@ -53,6 +53,19 @@ def test_doubt_in_the_middle_makes_no_hole():
     assert soft_alpha(inside, margin(probability, np.array([True]), 0.5), None)[20, 15] == 255
 
 
+@pytest.mark.parametrize("corner", [(0, 0), (9, 7), (70, 85)])
+def test_an_outline_is_as_soft_wherever_else_objects_are(corner):
+    y, x = corner
+    inside, margins = np.zeros((80, 100), bool), np.random.default_rng(0).normal(0, 1, (80, 100)).astype(np.float32)
+    inside[y : y + 10, x : x + 15] = True
+    alone = soft_alpha(inside, margins, None)
+    inside[38:42, 50:54] = True
+    together = soft_alpha(inside, margins, None)
+    together[30:50, 42:62] = 0
+    np.testing.assert_array_equal(alone, together)
+    assert ((alone > 0) & (alone < 255)).any()
+
+
 def test_painted_pixels_are_exact():
     probability, inside = slope()
     brushwork = np.full(inside.shape, 255, np.uint8)

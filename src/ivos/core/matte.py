@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
@@ -52,12 +54,24 @@ def soft_alpha(inside: NDArray[np.bool_], margins: NDArray[np.float32], certain:
     hard = np.where(inside, np.float32(1), np.float32(0))
     if inside.all() or not inside.any():
         return (255 * hard).astype(np.uint8)
-    distance = np.where(inside, distance_transform_edt(inside), distance_transform_edt(~inside)) - 0.5
+    near = _surroundings(inside, ceil(BAND) + 1)  # beyond them alpha is 0
+    mine = inside[near]
+    distance = np.where(mine, distance_transform_edt(mine), distance_transform_edt(~mine)) - 0.5
     share = np.clip(1 - distance / BAND, 0, 1).astype(np.float32)
-    soft = 1 / (1 + np.exp(-np.clip(margins, -30, 30)))
-    alpha = np.rint(255 * (hard + share * (soft - hard)))
-    limited = np.where(inside, np.maximum(alpha, 128), np.minimum(alpha, 127))
+    soft = 1 / (1 + np.exp(-np.clip(margins[near], -30, 30)))
+    alpha = np.rint(255 * (hard[near] + share * (soft - hard[near])))
+    limited = 255 * hard
+    limited[near] = np.where(mine, np.maximum(alpha, 128), np.minimum(alpha, 127))
     if certain is not None:
         limited = np.where(certain != VOID, 255 * hard, limited)
     whole: NDArray[np.uint8] = limited.astype(np.uint8)
     return whole
+
+
+def _surroundings(inside: NDArray[np.bool_], reach: int) -> tuple[slice, slice]:
+    """The box around a mask (H, W) that is not empty, and `reach` pixels more on each side, within the frame."""
+    ys, xs = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    return (
+        slice(max(0, ys[0] - reach), ys[-1] + 1 + reach),
+        slice(max(0, xs[0] - reach), xs[-1] + 1 + reach),
+    )

@@ -161,7 +161,15 @@ class Canvas:
         if result is None:
             return np.zeros(self.size, np.uint8)
         ids = [k for k in result.objects if k not in without]
-        mask = _named(self.label_mask(t, result.rows(ids)), ids) if ids else np.zeros(self.size, np.uint8)
+        return self._shown(result, self._full_probability(t, result.rows(ids)) if ids else None, ids, without)
+
+    def _shown(
+        self, result: FrameResult, probability: Tensor | None, ids: Sequence[int], without: Collection[int]
+    ) -> LabelMask:
+        """As `shown`, from the probability (K', *size) of the objects `ids`; None if there are none."""
+        mask = np.zeros(self.size, np.uint8)
+        if probability is not None:
+            mask = _named(fuse(probability, self._config.fusion_threshold).cpu().numpy(), ids)
         certain = result.certain
         if certain is None:
             return mask
@@ -198,12 +206,14 @@ class Canvas:
             objects: Ids of the objects.
             without: As of `shown`.
         """
-        inside = np.isin(self.shown(t, result, without), objects)
-        ids = [k for k in result.objects if k not in without] if result else []
-        chosen = np.isin(ids, objects)
-        if result is None or not chosen.any():  # painted by hand, or not there at all
+        if result is None:
+            return np.zeros(self.size, np.uint8)
+        ids = [k for k in result.objects if k not in without]
+        probability = self._full_probability(t, result.rows(ids)) if ids else None
+        inside, chosen = np.isin(self._shown(result, probability, ids, without), objects), np.isin(ids, objects)
+        if probability is None or not chosen.any():  # painted by hand, or not there at all
             return np.where(inside, np.uint8(255), np.uint8(0))
-        margins = margin(self.probability(t, result.rows(ids)), chosen, self._config.fusion_threshold)
+        margins = margin(probability.cpu().numpy(), chosen, self._config.fusion_threshold)
         return soft_alpha(inside, margins, result.certain)
 
     def cell_mask(self, result: FrameResult | None, without: Collection[int] = ()) -> LabelMask:

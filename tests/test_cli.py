@@ -89,8 +89,10 @@ def test_segment_writes_the_formats_that_are_named(clip, strokes, weights, tmp_p
     assert run("segment", clip, "--scribbles", strokes, "--out", out, *rest, "prores", "coco") == 0
     assert sorted(path.name for path in out.iterdir()) == ["alpha.mov", "coco.json"]
     assert "alpha.mov, coco.json" in capsys.readouterr().out
+    assert run("segment", clip, "--scribbles", strokes, "--out", tmp_path / "black", *rest, "binary") == 0
+    assert "black: 5 masks an object" in capsys.readouterr().out
     assert run("segment", clip, "--scribbles", strokes, "--out", tmp_path / "other", *rest) == 2
-    assert "No format is named after --formats; expected one or more of png, overlay" in one_sentence(capsys)
+    assert "No format is named after --formats; expected one or more of png, binary, overlay" in one_sentence(capsys)
     assert not (tmp_path / "other").exists()
 
 

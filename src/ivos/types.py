@@ -18,7 +18,7 @@ Pixels = NDArray[np.uint8]
 """One frame: (H, W, 3) uint8 RGB."""
 LabelMask = NDArray[np.uint8]
 """One label mask: (H, W) uint8; 0 background, 1..K objects, 255 void."""
-ExportFormat = Literal["png", "overlay", "prores", "webm", "green", "coco"]
+ExportFormat = Literal["png", "binary", "overlay", "prores", "webm", "green", "coco"]
 """What `ivos.export` writes."""
 
 BACKGROUND = 0

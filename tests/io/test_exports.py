@@ -45,6 +45,20 @@ def test_palette_pngs(tmp_path):
     assert np.array_equal(read_mask(paths[2]), result.masks[2])
 
 
+def test_binary_pngs_are_a_folder_an_object_and_a_file_a_frame(tmp_path):
+    result = clip()
+    result.masks[0][result.masks[0] == 2] = 255  # object 2 comes with the second frame; void is no object
+    result.masks[3][...] = 0
+    paths = export(result, tmp_path, format="binary")
+    assert paths == sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    assert [path.name for path in tmp_path.iterdir()] == ["001", "002"]
+    for k in (1, 2):
+        for t in range(4):
+            with Image.open(tmp_path / f"00{k}" / f"0000{t}.png") as image:
+                assert image.mode == "L"
+                np.testing.assert_array_equal(np.array(image), 255 * (result.masks[t] == k))
+
+
 @pytest.mark.parametrize("size", [(32, 48), (33, 47), (1, 1), (1, 9)])
 @pytest.mark.parametrize("fps", [10.0, 30000 / 1001, 0.5, 1000.0])
 def test_overlay_video_of_any_size_and_rate(tmp_path, size, fps):
@@ -201,7 +215,7 @@ def test_sheet_frames(num_frames, annotated, count):
 
 
 def test_unknown_format(tmp_path):
-    with pytest.raises(InputError, match="no export format 'gif'; expected one of png, overlay"):
+    with pytest.raises(InputError, match="no export format 'gif'; expected one of png, binary, overlay"):
         export(clip(), tmp_path, format="gif")
 
 
@@ -234,6 +248,9 @@ def test_a_clip_is_never_replaced_by_its_own_results(tmp_path):
     for out in (folder, tmp_path / "link"):
         with pytest.raises(InputError, match="would replace the clip"):
             export(SimpleNamespace(frames=read_video(folder), masks=result.masks), out)
+    (tmp_path / "001").symlink_to(folder)
+    with pytest.raises(InputError, match="would replace the clip"):
+        export(SimpleNamespace(frames=read_video(folder), masks=result.masks), tmp_path, format="binary")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     (path,) = export(result, tmp_path, format="overlay")
     whole, filmed = path.read_bytes(), SimpleNamespace(frames=read_video(path), masks=result.masks)
@@ -251,6 +268,9 @@ def test_masks_of_a_longer_clip_are_not_mixed_with_new_ones(tmp_path):
     assert len(export(clip(count=6), tmp_path)) == 6
     assert len(export(clip(count=7), tmp_path)) == 7
     assert len(export(clip(), tmp_path, format="overlay")) == 1
+    assert len(export(clip(count=6), tmp_path, format="binary")) == 12
+    with pytest.raises(InputError, match=r"001' holds 00004.png of a longer clip|002' holds 00004.png of a longer"):
+        export(clip(), tmp_path, format="binary")
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -14,6 +14,12 @@ from ivos.cli import main
 from ivos.model.weights import load_weights, read_card
 from ivos.train.log import read_log
 
+WITHOUT_CHECKPOINT = """import sys
+import ivos.train.loop
+from ivos.cli import main
+ivos.train.loop.save_checkpoint = lambda *_: None
+sys.exit(main())
+"""
 LAYOUTS = {"davis-2017": "DAVIS", "youtube-vos": "YT", "sbd": "SBD"}
 TINY = ("--crop", "64", "--workers", "0", "--precision", "32-true")
 
@@ -76,13 +82,15 @@ def test_both_stages_train_one_after_the_other(a_net, batch_of_four, tmp_path):
 @pytest.mark.timeout(900)
 def test_torchrun_with_two_processes_gives_the_losses_of_one_with_the_whole_batch(a_net, batch_of_four, tmp_path):
     # T-Net takes the same loop; its losses in two processes are compared in test_run.py.
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "ivos"]
-    command = [*torchrun, "train", "a-net", "--preset", "paper", "--out", str(tmp_path), *TINY, *batch_of_four]
+    script = tmp_path / "without_checkpoint.py"
+    script.write_text(WITHOUT_CHECKPOINT)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    command = [*torchrun, "train", "a-net", "--preset", "paper", "--out", str(tmp_path / "out"), *TINY, *batch_of_four]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert read_card(tmp_path / "weights.safetensors")["a-net"]["processes"] == 2
-    one, two = (read_log(folder / "log.csv") for folder in (a_net, tmp_path))
+    assert read_card(tmp_path / "out" / "weights.safetensors")["a-net"]["processes"] == 2
+    one, two = (read_log(folder / "log.csv") for folder in (a_net, tmp_path / "out"))
     assert one["step"] == two["step"] == [1, 2]
     for name in one.keys() - {"seconds"}:
         pixels = 2e-3 if name == "j" else 1e-4  # J counts pixels: rounding may flip a few that lie at the threshold

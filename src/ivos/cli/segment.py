@@ -41,8 +41,8 @@ def segment(
         video: A video file, or a folder of jpg, png or webp images.
         scribbles: DAVIS scribble JSON; several rounds are played in order.
         out: Folder for the results; made if it is missing.
-        formats: png: palette PNGs; overlay: overlay.mp4; prores: alpha.mov; webm: alpha.webm; green: green.mp4; coco:
-            coco.json.
+        formats: png: palette PNGs; binary: a folder an object of black and white PNGs; overlay: overlay.mp4; prores:
+            alpha.mov; webm: alpha.webm; green: green.mp4; coco: coco.json.
         model: lite, or a weights file (presets paper and authors come untrained).
         device: cpu, cuda or mps.
         resolution: The networks see frames whose short side is at most this many pixels; None: full size.
@@ -66,7 +66,8 @@ def segment(
     make_folder(out)
     replay(session, strokes.annotations)
     write_results(session, out, formats)
-    written = ", ".join(FILE_NAMES.get(each, f"{len(frames)} masks") for each in formats)
+    names = {**FILE_NAMES, "png": f"{len(frames)} masks", "binary": f"{len(frames)} masks an object"}
+    written = ", ".join(names[each] for each in formats)
     say(f"In {out}: {written}")
 
 

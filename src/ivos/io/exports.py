@@ -1,4 +1,4 @@
-"""Results as files: palette PNGs, videos with an overlay, an alpha channel or a green screen, COCO, a contact sheet."""
+"""Results as files: PNGs, videos with an overlay, an alpha channel or a green screen, COCO, a contact sheet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ivos.io.alpha_video import write_alpha_video
 from ivos.io.atomic import atomic_write, make_folder
 from ivos.io.coco import write_coco
 from ivos.io.images import ImageFolder
-from ivos.io.masks import check_mask, write_mask
+from ivos.io.masks import check_mask, write_binary, write_mask
 from ivos.io.overlay import SheetCell, contact_sheet, draw_scribbles, on_green, overlay
 from ivos.io.video_writer import write_video
 from ivos.types import BACKGROUND, VOID, Annotation, ExportFormat, Frames, LabelMask
@@ -33,6 +33,7 @@ FILE_NAMES: Mapping[ExportFormat, str] = MappingProxyType(
 )
 """What the formats that are one file are called."""
 _MASK_NAME = re.compile(r"[0-9]{5,}\.png")
+_OBJECT_NAME = re.compile(r"[0-9]{3}")
 
 
 class Result(Protocol):
@@ -61,7 +62,8 @@ def export(result: Result, out_dir: str | Path, *, format: ExportFormat = "png")
     Args:
         result: A session, or anything with `frames` and `masks`.
         out_dir: Folder for the files; made if it is missing.
-        format: `png`: one palette PNG a frame, `00000.png` on. `overlay`: `overlay.mp4`, objects tinted and outlined.
+        format: `png`: one palette PNG a frame, `00000.png` on. `binary`: a folder an object, `001` on, of one grey PNG
+            a frame, 255 inside and 0 outside. `overlay`: `overlay.mp4`, objects tinted and outlined.
             `prores`: `alpha.mov`, ProRes 4444 with an alpha channel. `webm`: `alpha.webm`, VP9 with one. `green`:
             `green.mp4`, the objects on a green screen. `coco`: `coco.json`, run-length encoded. Alpha and green screen
             are soft along a session's outlines; of anything else they have the masks' edges.
@@ -94,6 +96,8 @@ def write_files(result: Result, out_dir: str | Path, format: ExportFormat, order
     masks = ((t, _fitting(result, t)) for t in order)
     if format == "png":
         return write_masks(out_dir, (mask for _, mask in masks))
+    if format == "binary":
+        return _write_binary_masks(out_dir, (mask for _, mask in masks))
     path = make_folder(out_dir) / FILE_NAMES[format]
     match format:
         case "overlay":
@@ -142,21 +146,28 @@ def check_target(out_dir: str | Path, frames: Frames, formats: Collection[Export
             expected = ", ".join(get_args(ExportFormat))
             raise InputError(f"There is no export format {format!r}; expected one of {expected}.")
     folder, source = Path(out_dir), getattr(frames, "path", None)
-    for target in (folder if format == "png" else folder / FILE_NAMES[format] for format in formats):
+    folders = [folder] if "png" in formats else []
+    if "binary" in formats:
+        folders += [path for path in _listed(folder) if _OBJECT_NAME.fullmatch(path.name) and path.is_dir()]
+    for target in (*folders, *(folder / FILE_NAMES[format] for format in formats if format in FILE_NAMES)):
         if source is not None and target.resolve() == Path(source).resolve():
             raise InputError(f"Results in '{folder}' would replace the clip '{source}' itself; give another folder.")
-    if "png" not in formats:
-        return
+    for each in folders:
+        names = [path.name for path in _listed(each)]
+        left = sorted(name for name in names if _MASK_NAME.fullmatch(name) and int(Path(name).stem) >= len(frames))
+        if left:
+            raise InputError(
+                f"'{each}' holds {left[0]} of a longer clip, which would stay among the {len(frames)} masks of this "
+                "one; empty the folder, or give another."
+            )
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What is in a folder; nothing if there is none."""
     try:
-        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        return list(folder.iterdir()) if folder.is_dir() else []
     except OSError as error:
         raise InputError(f"The folder '{folder}' cannot be read ({error.strerror}); give another one.") from error
-    left = sorted(name for name in names if _MASK_NAME.fullmatch(name) and int(Path(name).stem) >= len(frames))
-    if left:
-        raise InputError(
-            f"'{folder}' holds {left[0]} of a longer clip, which would stay among the {len(frames)} masks of this one; "
-            "empty the folder, or give another."
-        )
 
 
 def write_masks(out_dir: str | Path, masks: Iterable[LabelMask]) -> list[Path]:
@@ -172,6 +183,24 @@ def write_masks(out_dir: str | Path, masks: Iterable[LabelMask]) -> list[Path]:
         paths.append(folder / f"{t:05d}.png")
         write_mask(paths[-1], mask)
     return paths
+
+
+def _write_binary_masks(out_dir: str | Path, masks: Iterable[LabelMask]) -> list[Path]:
+    """The grey PNGs written, `001/00000.png` and so on: of every object that is in any mask one a frame."""
+    folder = make_folder(out_dir)
+    ids: list[int] = []
+    paths = []
+    for t, mask in enumerate(masks):
+        present = np.unique(mask)
+        for k in (int(k) for k in present if k not in (BACKGROUND, VOID, *ids)):
+            ids.append(k)
+            for earlier in range(t):  # where it had not come yet
+                paths.append(folder / f"{k:03d}" / f"{earlier:05d}.png")
+                write_binary(paths[-1], np.zeros(mask.shape, bool))
+        for k in ids:
+            paths.append(folder / f"{k:03d}" / f"{t:05d}.png")
+            write_binary(paths[-1], mask == k)
+    return sorted(paths)
 
 
 def write_contact_sheet(

@@ -79,6 +79,16 @@ def write_mask(path: str | Path, mask: LabelMask) -> None:
         image.save(file, format="PNG")
 
 
+def write_binary(path: str | Path, inside: NDArray[np.bool_]) -> None:
+    """Write where one object is, (H, W) bool, as a grey PNG of 0 and 255, whole or not at all.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    with atomic_write(path) as file:
+        Image.fromarray(np.where(inside, np.uint8(255), np.uint8(0))).save(file, format="PNG")
+
+
 def check_mask(mask: NDArray[np.generic]) -> LabelMask:
     """The mask as (H, W) uint8, if that loses nothing.
 

@@ -83,7 +83,7 @@ def explain(
     found = explained(session, frame, place, object_id)
     sheet = contact_sheet(panels(found, frames, shown, place, object_id), columns=COLUMNS, width=WIDTH)
     with atomic_write(out) as file:
-        Image.fromarray(sheet).save(file, format="PNG", optimize=True)
+        Image.fromarray(sheet).save(file, format="PNG")
     say(f"The picture is {out}")
 
 

@@ -8,11 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivos.core.confidence import worth_correcting
+from ivos.core.matte import margin, soft_alpha
+from ivos.engine.canvas import Canvas
 from ivos.engine.session import Session
+from ivos.engine.state import FrameResult
 from ivos.errors import InputError, SessionOrderError, WeightsError
 from ivos.io.exports import export
 from ivos.model.config import PRESETS
-from ivos.types import Scribble
+from ivos.types import VOID, Scribble
 
 lightly = settings(deadline=None, max_examples=15)
 
@@ -616,6 +619,54 @@ def test_alpha_is_soft_along_the_outline_and_agrees_with_the_mask(make_networks,
     with av.open(str(tmp_path / "alpha.mov")) as video:
         written = np.stack([frame.to_ndarray(format="rgba")[..., 3] for frame in video.decode(video=0)])
     np.testing.assert_allclose(written, [session.alpha(t) for t in range(session.num_frames)], atol=4)
+
+
+def test_alpha_is_that_of_the_probability_and_sure_where_a_hand_or_a_stroke_decides(make_networks, make_clip, stroke):
+    networks = make_networks()
+    session, threshold = Session(networks, make_clip(size=(64, 96)), 2), networks.config.fusion_threshold
+    rows = ((1, 9), (0, 12), (2, 15), (0, 18))  # closer than the cells of the logits
+    crossing = [Scribble(k, [(0.2, y / 64), (0.8, (y + 2) / 64)]) for k, y in rows]
+    session.annotate(1, [stroke(1, 0.3), stroke(2, 0.7)])
+    list(session.propagate())
+
+    def alpha(t, certain=None):
+        margins = margin(session.probability(t), np.array([True, True]), threshold)
+        return soft_alpha(session.mask(t) > 0, margins, certain)
+
+    np.testing.assert_array_equal(session.alpha(4), alpha(4))
+    session.annotate(4, crossing)
+    assert (session.preview(4) != session.mask(4)).any()  # what waits is not in the mask yet
+    np.testing.assert_array_equal(session.alpha(4), alpha(4))
+    list(session.propagate())
+    held = session.history.state.results[4].held
+    np.testing.assert_array_equal(session.alpha(4), alpha(4, held))
+    assert (alpha(4) != alpha(4, held)).any()
+
+    before = session.mask(3)
+    edited = np.where(np.roll(before, 2, axis=0) > 0, 2, 0).astype(np.uint8)
+    edited[:, :40] = before[:, :40]
+    session.paint(3, edited)
+    list(session.propagate())
+    painted = np.where(edited != before, edited, np.uint8(VOID))
+    np.testing.assert_array_equal(session.alpha(3), alpha(3, painted))
+
+
+def test_objects_that_are_gone_or_not_there_yet_have_no_part_in_alpha(make_networks, make_clip):
+    canvas = Canvas(make_clip(size=(64, 96)), None, make_networks().config, torch.device("cpu"))
+    logits = np.random.default_rng(0).normal(0, 3, (2, *canvas.cells)).astype(np.float16)
+    result, first = FrameResult(logits, 1.0, (1, 2)), FrameResult(logits[:1], 1.0, (1,))
+    np.testing.assert_array_equal(canvas.alpha(0, result, [1], without=[2]), canvas.alpha(0, first, [1]))
+    assert not np.array_equal(canvas.alpha(0, result, [1]), canvas.alpha(0, first, [1]))
+    assert not canvas.alpha(0, result, [3]).any()
+
+
+@pytest.mark.parametrize("resolution", [np.int16(200), np.uint8(100), 200])
+def test_any_whole_number_is_a_resolution(make_networks, make_clip, stroke, resolution):
+    networks = make_networks()
+    session = Session(networks, make_clip(2, (300, 452)), resolution=resolution)
+    session.annotate(0, [stroke()])
+    height = networks.annotate_inputs[0][0].shape[-2]
+    assert resolution <= height < int(resolution) + 16
 
 
 @pytest.mark.parametrize("t", [6, -1, None, "1", 1.0])

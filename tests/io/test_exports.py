@@ -51,12 +51,29 @@ def test_binary_pngs_are_a_folder_an_object_and_a_file_a_frame(tmp_path):
     result.masks[3][...] = 0
     paths = export(result, tmp_path, format="binary")
     assert paths == sorted(path for path in tmp_path.rglob("*") if path.is_file())
-    assert [path.name for path in tmp_path.iterdir()] == ["001", "002"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["001", "002"]
     for k in (1, 2):
         for t in range(4):
             with Image.open(tmp_path / f"00{k}" / f"0000{t}.png") as image:
                 assert image.mode == "L"
                 np.testing.assert_array_equal(np.array(image), 255 * (result.masks[t] == k))
+    assert export(result, tmp_path, format="binary") == paths
+    result.num_objects = 3  # one that is in no mask
+    assert len(export(result, tmp_path, format="binary")) == 12
+    assert not np.array(Image.open(tmp_path / "003" / "00001.png")).any()
+
+
+def test_binary_pngs_of_other_objects_are_not_mixed_with_new_ones(tmp_path):
+    result = clip()
+    (tmp_path / "100").mkdir()
+    (tmp_path / "100" / "report.png").write_bytes(b"of the user")
+    export(result, tmp_path, format="binary")
+    result.num_objects = 1
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.png")}
+    with pytest.raises(InputError, match=r"002' holds masks of an object that is not among those written now \(1\)"):
+        export(result, tmp_path, format="binary")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.png")} == before
+    assert len(export(result, tmp_path)) == 4
 
 
 @pytest.mark.parametrize("size", [(32, 48), (33, 47), (1, 1), (1, 9)])

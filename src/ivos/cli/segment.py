@@ -58,10 +58,11 @@ def segment(
     if not formats:
         expected = ", ".join(get_args(ExportFormat))
         raise InputError(f"No format is named after --formats; expected one or more of {expected}.")
+    formats = tuple(dict.fromkeys(formats))
     strokes = read_scribbles(scribbles)
     frames = read_video(video)
     check_fit(strokes, scribbles, frames)
-    check_target(out, frames, formats)
+    check_target(out, frames, formats, range(1, strokes.num_objects + 1))
     session = Session(load_model(model, device=device), frames, strokes.num_objects, resolution=resolution)
     make_folder(out)
     replay(session, strokes.annotations)

@@ -57,7 +57,7 @@ class Canvas:
                 f"The resolution is {resolution!r}; expected the short side in pixels, or None for full size."
             )
         self.size = size = frames.size
-        self.working = size if resolution is None else working_size(size, resolution)
+        self.working = size if resolution is None else working_size(size, int(resolution))
         self._pixels = lru_cache(2)(frames.__getitem__)
         self._regions = FrameRegions(self._pixels, PIXELS_BYTES)
         self._config = config

@@ -56,6 +56,15 @@ class SoftResult(Result, Protocol):
         """The alpha channel of all objects in frame t, (H, W)."""
 
 
+@runtime_checkable
+class CountedResult(Result, Protocol):
+    """A result that knows its objects, as a session does."""
+
+    @property
+    def num_objects(self) -> int:
+        """K; the objects have ids 1..K."""
+
+
 def export(result: Result, out_dir: str | Path, *, format: ExportFormat = "png") -> list[Path]:
     """The files written to a folder, in order.
 
@@ -63,7 +72,8 @@ def export(result: Result, out_dir: str | Path, *, format: ExportFormat = "png")
         result: A session, or anything with `frames` and `masks`.
         out_dir: Folder for the files; made if it is missing.
         format: `png`: one palette PNG a frame, `00000.png` on. `binary`: a folder an object, `001` on, of one grey PNG
-            a frame, 255 inside and 0 outside. `overlay`: `overlay.mp4`, objects tinted and outlined.
+            a frame, 255 inside and 0 outside; of all objects of a session, of those in the masks of anything else.
+            `overlay`: `overlay.mp4`, objects tinted and outlined.
             `prores`: `alpha.mov`, ProRes 4444 with an alpha channel. `webm`: `alpha.webm`, VP9 with one. `green`:
             `green.mp4`, the objects on a green screen. `coco`: `coco.json`, run-length encoded. Alpha and green screen
             are soft along a session's outlines; of anything else they have the masks' edges.
@@ -73,7 +83,7 @@ def export(result: Result, out_dir: str | Path, *, format: ExportFormat = "png")
             masks and frames do not fit each other.
         OutputError: The folder cannot be written to, or the disk is full; files written before stay, whole.
     """
-    check_target(out_dir, result.frames, [format])
+    check_target(out_dir, result.frames, [format], _object_ids(result) if format == "binary" else ())
     return write_files(result, out_dir, format, range(len(result.frames)))
 
 
@@ -97,7 +107,7 @@ def write_files(result: Result, out_dir: str | Path, format: ExportFormat, order
     if format == "png":
         return write_masks(out_dir, (mask for _, mask in masks))
     if format == "binary":
-        return _write_binary_masks(out_dir, (mask for _, mask in masks))
+        return _write_binary_masks(out_dir, masks, _object_ids(result))
     path = make_folder(out_dir) / FILE_NAMES[format]
     match format:
         case "overlay":
@@ -134,12 +144,28 @@ def _alpha(result: Result, t: int) -> NDArray[np.uint8]:
     return alpha
 
 
-def check_target(out_dir: str | Path, frames: Frames, formats: Collection[ExportFormat]) -> None:
+def _object_ids(result: Result) -> Collection[int]:
+    """The objects of a session, also those that are in no mask; of anything else those that are in its masks."""
+    if isinstance(result, CountedResult):
+        return range(1, result.num_objects + 1)
+    present = (np.unique(_fitting(result, t)).tolist() for t in range(len(result.masks)))
+    return sorted({k for ids in present for k in ids} - {BACKGROUND, VOID})
+
+
+def check_target(
+    out_dir: str | Path, frames: Frames, formats: Collection[ExportFormat], objects: Collection[int] = ()
+) -> None:
     """Refuse a folder in which the results of a clip would do harm; to be called before the work.
 
+    Args:
+        out_dir: The folder.
+        frames: The clip.
+        formats: What will be written.
+        objects: Ids of the objects that `binary` will write.
+
     Raises:
-        InputError: There is no such format, the files would replace the clip itself, or masks of a longer clip would
-            stay among the new ones.
+        InputError: There is no such format, the files would replace the clip itself, or masks of a longer clip or of
+            other objects would stay among the new ones.
     """
     for format in formats:
         if format not in get_args(ExportFormat):
@@ -148,7 +174,14 @@ def check_target(out_dir: str | Path, frames: Frames, formats: Collection[Export
     folder, source = Path(out_dir), getattr(frames, "path", None)
     folders = [folder] if "png" in formats else []
     if "binary" in formats:
-        folders += [path for path in _listed(folder) if _OBJECT_NAME.fullmatch(path.name) and path.is_dir()]
+        folders += [folder / object_folder(k) for k in objects]
+        others = [path for path in _listed(folder) if _OBJECT_NAME.fullmatch(path.name) and path not in folders]
+        stale = [path for path in others if any(_MASK_NAME.fullmatch(each.name) for each in _listed(path))]
+        if stale:
+            raise InputError(
+                f"'{min(stale)}' holds masks of an object that is not among those written now ({len(objects)}), and "
+                "would stay beside them; give another folder, or move it away."
+            )
     for target in (*folders, *(folder / FILE_NAMES[format] for format in formats if format in FILE_NAMES)):
         if source is not None and target.resolve() == Path(source).resolve():
             raise InputError(f"Results in '{folder}' would replace the clip '{source}' itself; give another folder.")
@@ -185,22 +218,22 @@ def write_masks(out_dir: str | Path, masks: Iterable[LabelMask]) -> list[Path]:
     return paths
 
 
-def _write_binary_masks(out_dir: str | Path, masks: Iterable[LabelMask]) -> list[Path]:
-    """The grey PNGs written, `001/00000.png` and so on: of every object that is in any mask one a frame."""
+def _write_binary_masks(
+    out_dir: str | Path, masks: Iterable[tuple[int, LabelMask]], objects: Collection[int]
+) -> list[Path]:
+    """The grey PNGs written, `001/00000.png` and so on: one a frame for every object."""
     folder = make_folder(out_dir)
-    ids: list[int] = []
     paths = []
-    for t, mask in enumerate(masks):
-        present = np.unique(mask)
-        for k in (int(k) for k in present if k not in (BACKGROUND, VOID, *ids)):
-            ids.append(k)
-            for earlier in range(t):  # where it had not come yet
-                paths.append(folder / f"{k:03d}" / f"{earlier:05d}.png")
-                write_binary(paths[-1], np.zeros(mask.shape, bool))
-        for k in ids:
-            paths.append(folder / f"{k:03d}" / f"{t:05d}.png")
+    for t, mask in masks:
+        for k in objects:
+            paths.append(folder / object_folder(k) / f"{t:05d}.png")
             write_binary(paths[-1], mask == k)
     return sorted(paths)
+
+
+def object_folder(k: int) -> str:
+    """What the folder of an object's binary masks is called, `001` for object 1."""
+    return f"{k:03d}"
 
 
 def write_contact_sheet(

@@ -19,6 +19,7 @@ from ivos.errors import InputError
 from ivos.io.alpha_video import AlphaFormat, write_alpha_video
 from ivos.io.atomic import atomic_write
 from ivos.io.coco import write_coco
+from ivos.io.exports import object_folder
 from ivos.io.images import ImageFolder
 from ivos.io.masks import davis_palette
 from ivos.io.overlay import on_green, overlay
@@ -222,7 +223,8 @@ def _write_pngs(path: Path, source: Source, frames: Counted) -> None:
                 archive.writestr(f"{t:05d}.png", _png(mask, palette=True))
                 continue
             for k in source.objects:
-                archive.writestr(f"{k:03d}/{t:05d}.png", _png(np.where(mask == k, np.uint8(255), np.uint8(0))))
+                inside = np.where(mask == k, np.uint8(255), np.uint8(0))
+                archive.writestr(f"{object_folder(k)}/{t:05d}.png", _png(inside))
 
 
 def _png(pixels: LabelMask, *, palette: bool = False) -> bytes:

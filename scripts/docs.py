@@ -92,18 +92,24 @@ def training_table(card: dict[str, Any]) -> str:
     )
     shown += ("ema", "balance", "overlap", "edges", "auxiliary", "annotated", "seed", "precision", "hardware", "hours")
     rows = [f"| {key} | {facts['a-net'][key]} | {facts['t-net'][key]} |" for key in shown]
-    sources = [f"- `{source}`" for source in stages["a-net"]["data"]]
+    first = _runs(stages["a-net"])[0]["data"]
+    sources = [f"- `{source}`" for source in first]
     lines = ["| | A-Net | T-Net |", "|---|---|---|", *rows, "", "Sources, as `ivos train` takes them:", "", *sources]
-    others = [f"- `{source}`" for source in stages["t-net"]["data"] if source not in stages["a-net"]["data"]]
-    return "\n".join(lines + (["", "In the last T-Net runs these instead:", "", *others] if others else []))
+    others = [f"- `{source}`" for source in stages["t-net"]["data"] if source not in first]
+    return "\n".join(lines + (["", "In the last runs these instead:", "", *others] if others else []))
+
+
+def _runs(stage: dict[str, Any]) -> list[dict[str, Any]]:
+    """A stage's runs, the earliest first."""
+    runs = [stage]
+    while "continues" in runs[0]:
+        runs.insert(0, runs[0]["continues"])
+    return runs
 
 
 def _with_predecessors(stage: dict[str, Any]) -> dict[str, str]:
     """The facts of a stage's runs, the earliest first: steps and hours of each, of the rest what changed."""
-    runs = [stage]
-    while "continues" in runs[0]:
-        runs.insert(0, runs[0]["continues"])
-    facts = [{**run["recipe"], **run} for run in runs]
+    facts = [{**run["recipe"], **run} for run in _runs(stage)]
     columns = {key: [str(fact.get(key, "-")) for fact in facts] for key in facts[-1]}
     return {
         key: ", then ".join(column if key in ("steps_done", "hours") else (value for value, _ in groupby(column)))

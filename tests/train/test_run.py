@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from ivos.errors import InputError, WeightsError
-from ivos.model.weights import load_weights, read_card
-from ivos.train.config import A_NET, T_NET
+from ivos.model.weights import load_weights, read_card, save_weights
+from ivos.train.config import A_NET, A_NET_BESIDE_T_NET, T_NET
 from ivos.train.log import read_log
 from ivos.train.run import AnetTraining, TnetTraining, imagenet_encoder, recipe_of, run
 
@@ -107,6 +107,34 @@ def test_settings_replace_numbers_of_the_presets_recipe(tmp_path):
     assert recipe_of(config).steps == 5
     assert recipe_of(config).batch == A_NET["paper"].batch
     assert recipe_of(TnetTraining(data=("sbd:x",), out=tmp_path, init=tmp_path)) == T_NET["lite"]
+
+
+def test_a_net_beside_a_trained_t_net_leaves_everything_else(data, lite_weights, tmp_path, one_thread):
+    before = load_weights(lite_weights)
+    both = tmp_path / "both.safetensors"
+    save_weights(before, both, card={"t-net": {"seed": 7}})
+    common = settings(data, both, out=tmp_path / "run", steps=2) | {"crop": None, "batch": 1}
+    config = AnetTraining(**common, beside_t_net=True)
+    recipe = recipe_of(config)
+    assert (recipe.crop, recipe.frozen_stages) == (A_NET_BESIDE_T_NET.crop, len(before.encoder.backbone.stages))
+    path = run(config)
+    log = read_log(tmp_path / "run" / "log.csv")
+    assert log["moved"][0] < 1e-9
+    assert log["moved"][1] > 1e-9
+    after = load_weights(path).state_dict()
+    moved = {name for name, value in before.state_dict().items() if not torch.equal(value, after[name])}
+    assert moved
+    assert all(name.startswith("annotation_net.") and "running" not in name for name in moved)
+    card = read_card(path)
+    assert card["t-net"] == {"seed": 7}
+    assert card["a-net"]["recipe"]["beside_t_net"]
+
+
+@pytest.mark.parametrize("more", [{}, {"init": "lite"}, {"preset": "paper"}])
+def test_beside_t_net_needs_a_trained_t_net_of_lite(more, lite_weights, tmp_path):
+    more = more | ({"init": lite_weights} if "init" in more else {})  # its T-Net is untrained
+    with pytest.raises(InputError, match="beside a trained T-Net, but there is none to start from"):
+        AnetTraining(data=("sbd:x",), out=tmp_path, beside_t_net=True, **more)
 
 
 @pytest.mark.parametrize(

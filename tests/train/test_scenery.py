@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from ivos.errors import InputError
 from ivos.train import scenery as scenery_module
-from ivos.train.augment import Bend, ColourJitter, drift, grid, shifted, shrunk, similarity, view, warp
+from ivos.train.augment import Bend, ColourJitter, Dye, drift, grid, shifted, shrunk, similarity, view, warp
 from ivos.train.scenery import Scenery, choose_object, reflected, with_thin_parts
 from ivos.train.sources import Library, PictureCache, Take
 
@@ -30,9 +30,9 @@ class Ball:
         return image, mask
 
 
-def scenery_of(pictures: Ball, **more: object) -> tuple[Scenery, Take]:
+def scenery_of(pictures: Ball, *, patchwork: bool = False, **more: object) -> tuple[Scenery, Take]:
     take = Take(pictures, tuple(range(len(pictures))))
-    return Scenery(Library(((1.0, (take,)),), **more), CROP, PictureCache(1 << 26)), take
+    return Scenery(Library(((1.0, (take,)),), **more), CROP, PictureCache(1 << 26), patchwork=patchwork), take
 
 
 @pytest.mark.parametrize("pictures", [Ball(1), Ball(6)])
@@ -140,10 +140,17 @@ def test_reflection_runs_to_and_fro():
     assert [reflected(i, 1) for i in (-3, 0, 5)] == [0, 0, 0]
 
 
-def test_objects_are_chosen_alone_or_merged():
-    mask = np.repeat(np.array([0, 2, 5], np.uint8), 30).reshape(9, 10)
+def test_objects_are_chosen_alone_with_what_they_touch_or_merged():
+    mask = np.repeat(np.array([2, 0, 5], np.uint8), 30).reshape(9, 10)
     rng = np.random.default_rng(0)
-    assert {tuple(choose_object(mask, 0.0, rng)) for _ in range(20)} == {(2,), (5,)}
+    mask[3:6] = np.array([0, 0, 0, 0, 0, 7, 7, 7, 7, 7])  # three pixels apart from neither
+    mask[:3, 5:] = 0
+    assert {tuple(choose_object(mask, 0.0, rng)) for _ in range(40)} == {(2,), (5,), (7,)}
+    found = [tuple(choose_object(mask, 0.0, rng, together=0.5)) for _ in range(60)]
+    assert set(found) == {(2,), (5,), (7,), (2, 7), (5, 7), (2, 5, 7)}
+    assert 15 < sum(len(each) > 1 for each in found) < 45
+    whole = np.where(mask == 0, np.uint8(9), mask)  # regions that leave no background
+    assert {len(choose_object(whole, 0.0, rng, together=1.0)) for _ in range(40)} == {1}
     assert choose_object(mask, 1.0, rng) == list(range(1, 255))
     assert choose_object(np.zeros((4, 4), np.uint8), 1.0, rng) is None
 
@@ -202,3 +209,56 @@ def test_colour_changes_alike_in_all_frames_of_a_sample():
         not torch.equal(a, b)
         for a, b in itertools.pairwise(ColourJitter.random(CROP, np.random.default_rng(s))(frames[0]) for s in range(3))
     )
+
+
+def test_a_dye_changes_a_part_of_the_object_alike_in_all_frames_and_nothing_else():
+    ball, shares = Ball(6), []
+    for seed in range(20):
+        dye = Dye.random(*ball[0], [1], np.random.default_rng(seed))
+        for image, mask in (ball[0], ball[5]):
+            before, dyed = image.copy(), dye(image, mask)
+            changed = (dyed != image).any(axis=2)
+            assert (image == before).all()
+            assert not changed[ndimage.binary_dilation(mask, np.ones((3, 3))) == 0].any()
+            shares.append(changed[mask == 1].mean())
+            inner = ndimage.binary_erosion(changed & (mask == 1), np.ones((3, 3)), iterations=2)
+            assert len(np.unique(dyed[inner], axis=0)) <= 1  # one colour became one colour
+        assert abs(shares[-1] - shares[-2]) < 0.1
+    dyed_shares = [share for share in shares if share > 0]  # the new colour may be the old one
+    assert len(dyed_shares) > 30
+    assert 0.1 < min(dyed_shares) < 0.4
+    assert 0.6 < max(dyed_shares) < 0.95
+
+
+def test_a_dye_takes_some_of_several_ids_whole():
+    rng = np.random.default_rng(0)
+    ids = np.repeat(np.repeat(np.arange(6, dtype=np.uint8).reshape(2, 3), 20, axis=0), 20, axis=1)
+    image = np.repeat(40 * ids[..., None], 3, axis=2)
+    whole = 0
+    for _ in range(40):
+        changed = (Dye.random(image, ids, [1, 2, 3, 4], rng)(image, ids) != image).any(axis=2)
+        inner = [changed[2 + 20 * y : 18 + 20 * y, 2 + 20 * x : 18 + 20 * x].mean() for y in (0, 1) for x in (0, 1, 2)]
+        assert inner[0] == inner[5] == 0  # the background and an object that is not chosen
+        whole += set(inner) == {0.0, 1.0}
+    assert whole >= 20
+
+
+def test_only_a_patchwork_has_dyed_objects():
+    colours = {}
+    for patchwork in (False, True):
+        scenery, take = scenery_of(Ball(), patchwork=patchwork)
+        scenes = [scenery.film(take, [0], np.zeros(1), np.random.default_rng(seed)) for seed in range(40)]
+        inner = [ndimage.binary_erosion(scene.masks[0].numpy() == 1, iterations=4) for scene in scenes]
+        grey = [scene.images[0].float().mean(0).numpy()[at] for scene, at in zip(scenes, inner, strict=True)]
+        spread = [np.ptp(np.percentile(levels, (15, 95))) for levels in grey if levels.size > 50]
+        colours[patchwork] = np.mean(np.array(spread) > 30)
+    assert colours[False] < 0.1
+    assert 0.2 < colours[True] < 0.6
+
+
+def test_a_dye_of_frames_without_the_object_changes_nothing():
+    image, mask = Ball()[0]
+    empty = np.zeros_like(mask)
+    rng = np.random.default_rng(0)
+    assert (Dye.random(image, mask, [1], rng)(image, empty) == image).all()
+    assert (Dye.random(image, empty, [1], rng)(image, empty) == image).all()

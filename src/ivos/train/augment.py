@@ -1,14 +1,18 @@
-"""Views, motion and colour: affine warps with a little bending, cut-outs composited over anything, colour jitter."""
+"""Views, motion and colour: affine warps with a little bending, colour jitter, objects with a part dyed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
+
+from ivos.types import LabelMask, Pixels
 
 TUMBLED = 0.15  # share of views that are turned far, as acrobats are
 CLOSE = 0.3  # share of views that show only a part of the object, as large as it is at 480p
@@ -138,3 +142,69 @@ class ColourJitter:
         frame = grey + (frame - grey) * self.saturation
         frame = (frame - 128) * self.contrast + 128
         return (frame + self.noise).clamp(0, 255).to(torch.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Dye:
+    """One change of colour for a part of the object, in all frames alike: what belongs together may look unlike.
+
+    Attributes:
+        chosen: The ids that make up the object.
+        dyed: Those of them that are dyed; empty if it is what lies on one side of a line.
+        across: What that line is perpendicular to, (y, x).
+        share: Share of the object on the dyed side.
+        gain: Contrast of the dyed part, about `mean`.
+        mean: Its colour before, RGB in [0, 255].
+        shift: What is added, RGB.
+    """
+
+    chosen: Sequence[int]
+    dyed: tuple[int, ...]
+    across: NDArray[np.float64]
+    share: float
+    gain: float
+    mean: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+    @classmethod
+    def random(cls, pixels: Pixels, ids: LabelMask, chosen: Sequence[int], rng: np.random.Generator) -> Dye:
+        """A dye for the object that `chosen` ids make up in a picture (H, W, 3) with ids (H, W).
+
+        Of several ids it takes some, as garments have colours of their own. It is the colour of a random pixel or any.
+        """
+        present = np.intersect1d(ids, chosen)
+        some = rng.permutation(present)[: int(rng.integers(1, max(len(present), 2)))]
+        dyed = tuple(some.tolist()) if len(present) > 1 and rng.random() < 0.7 else ()
+        across, share = rng.normal(size=2), rng.uniform(0.2, 0.8)
+        inside = pixels[_dyed(ids, chosen, dyed, across, share)]
+        mean = inside.mean(axis=0) if len(inside) else np.full(3, 127.5)
+        h, w = ids.shape
+        colour = pixels[rng.integers(h), rng.integers(w)] if rng.random() < 0.5 else rng.uniform(0, 255, 3)
+        strength, gain = rng.uniform(0.5, 1), float(np.exp(rng.normal(-0.2, 0.25)))
+        return cls(chosen, dyed, across, share, gain, mean, strength * (colour - mean))
+
+    def __call__(self, pixels: Pixels, ids: LabelMask) -> Pixels:
+        """A picture (H, W, 3) with ids (H, W) of the same take, its part of the object dyed, with a soft edge."""
+        part = _dyed(ids, self.chosen, self.dyed, self.across, self.share)
+        ys, xs = np.nonzero(part)
+        if len(ys) == 0:
+            return pixels
+        box = np.s_[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+        amount = ndimage.uniform_filter(part[box].astype(np.float32), 3)[..., None]
+        before, after = pixels[box], pixels.copy()
+        change = (self.gain - 1) * (before - self.mean) + self.shift
+        after[box] = (before + amount * change).clip(0, 255).astype(np.uint8)
+        return after
+
+
+def _dyed(
+    ids: LabelMask, chosen: Sequence[int], dyed: tuple[int, ...], across: NDArray[np.float64], share: float
+) -> NDArray[np.bool_]:
+    """Where the dyed part of the object is (H, W)."""
+    if dyed:
+        return np.isin(ids, dyed)
+    inside = np.isin(ids, chosen)
+    along = np.argwhere(inside) @ across
+    if len(along):
+        inside[inside] = along <= np.quantile(along, share)
+    return inside

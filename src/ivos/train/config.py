@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -32,6 +32,7 @@ class Recipe:
         auxiliary: Weight of the transferred maps' error, the paper's lambda.
         crop: Side of a training crop in pixels.
         annotated: Numbers of annotated frames of a T-Net batch to choose from.
+        beside_t_net: Whether A-Net's decoder alone is trained, beside a trained T-Net that goes on fitting it.
     """
 
     steps: int
@@ -51,6 +52,7 @@ class Recipe:
     auxiliary: float = 0.1
     crop: int = 288
     annotated: tuple[int, ...] = (1,)
+    beside_t_net: bool = False
 
 
 A_NET = MappingProxyType(
@@ -81,6 +83,11 @@ A_NET = MappingProxyType(
     }
 )
 """Stage 1 by preset. The paper trains 60 epochs of 7000 batches of 6. The side of a crop is ours."""
+
+A_NET_BESIDE_T_NET = replace(
+    A_NET["lite"], steps=3600, batch=5, learning_rate=4e-4, crop=384, frozen_stages=7, beside_t_net=True
+)
+"""Stage 1 of `lite` again, beside a trained T-Net: nothing runs backwards through the encoder, so crops may be wide."""
 
 T_NET = MappingProxyType(
     {

@@ -18,6 +18,7 @@ DRIFTS = (0, 0, 3)  # targets before them, which only bring the roll-out's own e
 GAPS = (1, 1, 1, 2, 3, 5)  # frames between neighbours of a mini-sequence
 LOST, EXACT = 0.25, 0.45  # shares of previous masks that are empty, and that are the truth
 TORN = 0.8  # share of annotated frames without a part of the object, where the previous mask is the truth
+FIRST, MOSTLY_FIRST = 0.55, 0.75  # shares of an object's first strokes, the second where A-Net alone is trained
 ASKED = 2  # other frames of a mini-sequence on which A-Net answers first strokes
 ALONE = 0.25  # share of steps in which T-Net has the newest annotated frame alone
 REACH = 45  # how far annotated frames may lie, in frames
@@ -28,15 +29,23 @@ Fate = Literal["lost", "exact", "spoiled"]
 class LiteSampling:
     """Implements `Sampling`."""
 
-    def __init__(self, scenery: Scenery, annotated: tuple[int, ...]) -> None:
-        """Draw from `scenery`; `annotated` lists the numbers of annotated frames to choose from."""
-        self._scenery, self._annotated = scenery, annotated
+    def __init__(self, scenery: Scenery, annotated: tuple[int, ...], *, first: float = FIRST) -> None:
+        """Draw from `scenery`; `annotated` lists the numbers of annotated frames to choose from.
+
+        `first` is the share of prompts that are an object's first strokes.
+        """
+        self._scenery, self._annotated, self._first = scenery, annotated, first
 
     def annotation_sample(self, rng: np.random.Generator) -> Sample:
         """See `Sampling`."""
         scene = self._scene(np.zeros(1), rng)
         truth = scene.masks[0].numpy() == 1
-        return {"image": scene.images[0], "mask": scene.masks[0], "maps": prompts(truth, rng), "draw": _draw(rng)}
+        return {
+            "image": scene.images[0],
+            "mask": scene.masks[0],
+            "maps": prompts(truth, rng, self._first),
+            "draw": _draw(rng),
+        }
 
     def sequence_sample(self, rng: np.random.Generator, of_step: np.random.Generator) -> Sample:
         """The annotated frames, then the previous frame, then the targets, the last `LEARNED` of which count.
@@ -61,7 +70,7 @@ class LiteSampling:
         times = np.concatenate(([first], others, [0.0], side * gap * np.arange(1, targets + 1)))
         scene = self._scene(times, rng)
         truth, masks = scene.masks.numpy() == 1, scene.masks.clone()
-        maps = [prompts(truth[i], rng) for i in range(annotated)]
+        maps = [prompts(truth[i], rng, self._first) for i in range(annotated)]
         previous, fate = previous_mask(truth[annotated], rng)
         if fate == "exact" and not starts_annotated and rng.random() < TORN and truth[0].any():
             part = strokes.random_part(truth[0], rng)
@@ -92,9 +101,12 @@ class LiteSampling:
         raise no_object_error()
 
 
-def prompts(truth: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
-    """A-Net's three maps for one frame, x 255 uint8 (3, S, S): a first round's or a later round's."""
-    if rng.random() < 0.55 or not truth.any():
+def prompts(truth: NDArray[np.bool_], rng: np.random.Generator, first: float = FIRST) -> Tensor:
+    """A-Net's three maps for one frame, x 255 uint8 (3, S, S): with probability `first` a first round's, or later ones.
+
+    Without an object there are no later rounds.
+    """
+    if rng.random() < first or not truth.any():
         return first_prompts(truth, rng)
     previous = strokes.spoiled(truth, rng)
     positive, negative = strokes.correction_maps(previous > 0.5, truth, rng)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,6 +20,7 @@ from ivos.types import VOID
 
 EXACT = 0.35  # share of annotated frames whose object features are those of the truth, as after many corrections
 MENDED = 0.7  # share of annotated frames, but the first, whose strokes correct what T-Net makes of them from others
+SECOND, HELD = 0.6, 0.5  # where A-Net alone is trained: weights of corrected answers and of kept object features
 Annotated = list[tuple[FeaturePyramid, Tensor]]
 
 
@@ -48,7 +50,8 @@ class LiteAnnotationStage(Stage):
         rate = self.recipe.learning_rate
         slow = [p for p in self.net.encoder.backbone.parameters() if p.requires_grad]
         fast = [p for part in self._learning() for p in part.parameters()]
-        return [{"params": fast, "lr": rate}, {"params": slow, "lr": rate * self.recipe.encoder_rate}]
+        groups: list[Group] = [{"params": fast, "lr": rate}, {"params": slow, "lr": rate * self.recipe.encoder_rate}]
+        return [group for group in groups if group["params"]]
 
     def train_mode(self) -> None:
         """Batch norms learn in A-Net and the neck; the backbone keeps ImageNet's."""
@@ -76,6 +79,41 @@ class LiteAnnotationStage(Stage):
     def _corrected(self, logits: Tensor, maps: Tensor, batch: Batch) -> Tensor:
         probability = self.full_size(logits.detach(), batch["mask"]).sigmoid()
         return corrected(probability, maps, batch["mask"], generators(batch))
+
+
+class LiteAnnotationBesideStage(LiteAnnotationStage):
+    """A-Net's decoder alone, beside a trained T-Net that must go on fitting it.
+
+    The encoder stays whole as it is, and the object features that T-Net is given are held to what they were before the
+    run. All batch norms keep their statistics.
+    """
+
+    def __init__(self, net: LiteATNet, recipe: Recipe) -> None:
+        """Thaw A-Net, and remember it as it was."""
+        super().__init__(net, recipe)
+        self.before = copy.deepcopy(net.annotation_net).requires_grad_(requires_grad=False)
+
+    def _learning(self) -> tuple[nn.Module, ...]:
+        return (self.net.annotation_net,)
+
+    def train_mode(self) -> None:
+        """Everything keeps its statistics."""
+        self.eval()
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Figures]:
+        """The losses of both answers and of what the object features have moved, with the answers' mean J."""
+        truth, maps, describe = batch["mask"], unit(batch["maps"]), self.net.transfer_net.describe
+        share = cell_share(truth)
+        with torch.no_grad():
+            features = self.net.encode_image(unit(batch["image"]))
+            wanted = describe(features, self.before(features, maps)[1], share, maps[:, 1:2])
+        first, middle = self.net.annotation_net(features, maps)
+        moved = (describe(features, middle, share, maps[:, 1:2]) - wanted).square().mean() / wanted.var()
+        second, _ = self.net.annotation_net(features, self._corrected(first, maps, batch))
+        first_loss, first_j = self.answer_loss(first, truth)
+        second_loss, second_j = self.answer_loss(second, truth)
+        figures = {"first_j": first_j, "second_j": second_j, "moved": float(moved.detach())}
+        return first_loss + SECOND * second_loss + HELD * moved, figures
 
 
 def necks(net: LiteATNet) -> tuple[nn.Module, ...]:

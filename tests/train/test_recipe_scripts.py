@@ -102,13 +102,19 @@ def test_each_run_starts_from_weights_of_runs_before_it_and_has_a_seed_of_its_ow
     name = next(name for name, value in states[0].items() if value.dim() == 4)
     sixth = load_weights(tmp_path / "runs" / "lite-sixth" / "weights.safetensors").state_dict()
     np.testing.assert_allclose(sixth[name], (states[0][name] + states[1][name]) / 2, atol=1e-3)
-    last_start = load_weights(tmp_path / "runs" / "lite-t-net-12-mean" / "weights.safetensors").state_dict()
-    last = load_weights(bundled).state_dict()
+    start, sharp = (
+        load_weights(tmp_path / "runs" / f"lite-{run}" / "weights.safetensors").state_dict()
+        for run in ("t-net-12-mean", "sharp")
+    )
     for each, raised in ((name, 0), ("transfer_net.log_scale", np.array([0, 0.4]))):
-        share = (states[len(calls) % 2][each] + last_start[each]) / 2
-        np.testing.assert_allclose(last[each], share + raised, atol=2e-3)
+        share = (states[(seeds.index("121") + 1) % 2][each] + start[each]) / 2
+        np.testing.assert_allclose(sharp[each], share + raised, atol=2e-3)
+    assert load_weights(bundled).state_dict()[name].equal(states[len(calls) % 2][name])  # of the last run, as it is
+    beside = [call for call in calls if "--beside-t-net" in call]
+    assert beside == calls[-2:]
+    assert beside[0][beside[0].index("--init") + 1] == "runs/lite-sharp/weights.safetensors"
     videos = [next(word for word in call if word.startswith("davis-2016")).split(",")[1] for call in calls]
-    assert videos == ["weight=6"] * (len(calls) - 3) + ["weight=7"] * 3  # the last runs draw from another mix
+    assert videos == ["weight=6"] * (len(calls) - 5) + ["weight=7"] * 5  # the last runs draw from another mix
     eighth = load_weights(tmp_path / "runs" / "lite-eighth" / "weights.safetensors").state_dict()
     ninth_start = load_weights(tmp_path / "runs" / "lite-t-net-9-mean" / "weights.safetensors").state_dict()
     share = 0.7 * states[(seeds.index("51") + 1) % 2][name] + 0.3 * eighth[name]

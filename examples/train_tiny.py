@@ -15,7 +15,8 @@ from ivos.io.synthetic import moving_shapes
 from ivos.model.atnet import build
 from ivos.model.config import PRESETS
 from ivos.model.weights import save_weights
-from ivos.train.run import AnetTraining, TnetTraining, run
+from ivos.train.run import run
+from ivos.train.settings import AnetTraining, TnetTraining
 
 
 def main(out: Path, steps: int = 3) -> None:

@@ -13,7 +13,8 @@ from ivos.errors import InputError, WeightsError
 from ivos.model.weights import load_weights, read_card, save_weights
 from ivos.train.config import A_NET, A_NET_BESIDE_T_NET, T_NET
 from ivos.train.log import read_log
-from ivos.train.run import AnetTraining, TnetTraining, imagenet_encoder, recipe_of, run
+from ivos.train.run import imagenet_encoder, recipe_of, run
+from ivos.train.settings import AnetTraining, TnetTraining
 
 STEPS = 4
 SEED = 1  # in its samples no cell is so close to the decision that rounding draws another stroke

@@ -8,8 +8,9 @@ from torch.utils.data import default_collate
 from ivos.model.atnet import build
 from ivos.model.config import PRESETS
 from ivos.train.config import A_NET, T_NET
+from ivos.train.lite_annotation_stages import LiteAnnotationStage, corrected
 from ivos.train.lite_samples import LiteSampling
-from ivos.train.lite_stages import LiteAnnotationStage, LiteTransferStage, corrected
+from ivos.train.lite_stages import LiteTransferStage
 from ivos.train.losses import map_error, mask_loss
 from ivos.train.paper_samples import PaperSampling
 from ivos.train.paper_stages import PaperAnnotationStage, PaperTransferStage

@@ -4,7 +4,8 @@ import json
 import sys
 from pathlib import Path
 
-from ivos.train.run import AnetTraining, TnetTraining, run
+from ivos.train.run import run
+from ivos.train.settings import AnetTraining, TnetTraining
 
 if __name__ == "__main__":
     stage, settings = sys.argv[1], json.loads(sys.argv[2])

@@ -17,7 +17,7 @@ from ivos.errors import InputError
 if TYPE_CHECKING:
     from ivos.bench.report import Report
     from ivos.bench.runner import Dataset
-    from ivos.train.run import TnetTraining
+    from ivos.train.settings import TnetTraining
     from ivos.train.variants import Variant
 
 TITLES = {
@@ -113,7 +113,7 @@ def _plan(flags: AblateFlags, dataset: Dataset) -> tuple[TnetTraining, dict[str,
     from ivos.bench.segmenters import NamedSource
     from ivos.bench.store import write_json
     from ivos.model.weights import BUNDLED
-    from ivos.train.run import TnetTraining
+    from ivos.train.settings import TnetTraining
 
     init = BUNDLED / "lite.safetensors" if flags.init is None else flags.init
     config = TnetTraining(

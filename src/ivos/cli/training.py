@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from ivos.cli.console import DELAY_SECONDS, say
 from ivos.train.loop import Progress, Watch
-from ivos.train.run import AnetTraining, TnetTraining, run
+from ivos.train.run import run
+from ivos.train.settings import AnetTraining, TnetTraining
 
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
 

@@ -17,7 +17,8 @@ from ivos.model.weights import load_weights
 from ivos.train.lite_stages import start_from_annotation_net
 from ivos.train.log import read_log
 from ivos.train.loop import LOG, Watch
-from ivos.train.run import TnetTraining, recipe_of, run_from
+from ivos.train.run import recipe_of, run_from
+from ivos.train.settings import TnetTraining
 
 MEASURED, WARM_UP = 24, 4  # steps of a trial that measures, the first of which do not count
 

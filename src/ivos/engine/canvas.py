@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -20,7 +21,7 @@ from ivos.engine.regions import FrameRegions
 from ivos.engine.state import LOGIT_LIMIT, FrameResult
 from ivos.errors import InputError
 from ivos.model.config import ModelConfig
-from ivos.types import VOID, Frames, LabelMask
+from ivos.types import BACKGROUND, VOID, Frames, LabelMask
 
 STRIDE = 4
 """Pixels of the padded frame a logit cell."""
@@ -174,6 +175,31 @@ class Canvas:
         if certain is None:
             return mask
         return np.where(np.isin(certain, [VOID, *without], invert=True), certain, mask)
+
+    def locking(
+        self,
+        t: int,
+        result: FrameResult,
+        before: FrameResult | None,
+        locked: Collection[int],
+        without: Collection[int] = (),
+    ) -> FrameResult:
+        """A result in which locked objects are shown on the same pixels as before, no more and no fewer.
+
+        Args:
+            t: The frame.
+            result: Its new result.
+            before: Its result so far; None: there is none.
+            locked: Ids of the locked objects.
+            without: As of `shown`.
+        """
+        old, new = self.shown(t, before, without), self.shown(t, result, without)
+        theirs = np.isin(old, list(locked))
+        wrong = (old != new) & (theirs | np.isin(new, list(locked)))
+        if not wrong.any():
+            return result
+        held = np.full(self.size, VOID, np.uint8) if result.held is None else result.held
+        return replace(result, held=np.where(wrong, np.where(theirs, old, np.uint8(BACKGROUND)), held))
 
     def exact_probability(self, t: int, result: FrameResult | None, ids: Sequence[int]) -> NDArray[np.float32]:
         """The probability of each object of `ids` in frame t at full size, (len(ids), *size), that agrees with `shown`:

@@ -26,7 +26,8 @@ class FrameResult:
         objects: The ids of the K' objects, ascending.
         brushwork: What the user painted, shape (H, W): the label that a pixel has whatever the logits say, 255 where
             nothing was painted; None: nothing at all.
-        held: What strokes say where the logits of an object say otherwise, in the same form; below the brushwork.
+        held: What strokes or a locked object's mask say where the logits of an object say otherwise, in the same form;
+            below the brushwork.
     """
 
     logits: NDArray[np.float16]

@@ -24,6 +24,8 @@ from ivos.types import LabelMask
 
 HEARTBEAT_SECONDS = 5.0
 POLL_SECONDS = 0.01
+Finish = Callable[[int, FrameResult], tuple[FrameResult, LabelMask]]
+"""Turns the networks' result of a frame into the one to keep and the mask to show."""
 _log = logging.getLogger("ivos.server")
 
 
@@ -33,7 +35,7 @@ class RunningRound:
     Args:
         revision: The name of its masks.
         frames: The order of visit.
-        shown: Turns the result of a frame into the mask to show.
+        finish: Applied to every frame.
         ended: Called once, with `done`, `cancelled` or `error`.
     """
 
@@ -41,7 +43,7 @@ class RunningRound:
         self,
         revision: int,
         frames: Sequence[int],
-        shown: Callable[[int, FrameResult], LabelMask],
+        finish: Finish,
         ended: Callable[[str, RunningRound], None],
     ) -> None:
         """It does not run yet."""
@@ -56,7 +58,7 @@ class RunningRound:
         self._cancel = threading.Event()
         self._turn = threading.Lock()
         self._job: Future[None] | None = None
-        self._shown, self._ended = shown, ended
+        self._finish_frame, self._ended = finish, ended
         self._pace = 0.0  # seconds a frame, the networks' own frames only
 
     @property
@@ -144,10 +146,10 @@ class RunningRound:
             started = time.perf_counter()
             with brain.lock:
                 step = next(steps, None)
-                mask = None if step is None else self._shown(*step)
-            if step is None or mask is None:
-                return True
-            self._take(*step, mask)
+                if step is None:
+                    return True
+                result, mask = self._finish_frame(*step)
+            self._take(step[0], result, mask)
             now = time.perf_counter()
             self.seconds = now - begun
             self._pace = now - started if not self._pace else 0.8 * self._pace + 0.2 * (now - started)

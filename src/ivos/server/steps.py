@@ -40,12 +40,14 @@ class Waiting:
 
     Attributes:
         change: The event that changed it last.
-        locked: Objects that keep their earlier result here.
-        anew: Whether its earlier result is not read, but for locked objects: a stroke that had led to it was deleted.
+        locked: Objects that keep their mask here.
+        keeping: The step whose mask they keep; None if nothing is locked.
+        anew: Whether its earlier result is not read: a stroke that had led to it was deleted.
     """
 
     change: int
     locked: tuple[int, ...] = ()
+    keeping: Step | None = None
     anew: bool = False
 
 
@@ -112,12 +114,12 @@ class Step:
     def with_stroke(self, stroke: Stroke, locked: tuple[int, ...]) -> Step:
         """One stroke more."""
         step = replace(self, strokes=(*self.strokes, stroke), label=f"stroke on frame {stroke.frame}", stale=True)
-        return step._changed(stroke.frame, stroke.id, locked)
+        return step._changed(stroke.frame, stroke.id, locked, self)
 
     def with_paint(self, paint: Paint, locked: tuple[int, ...]) -> Step:
         """One drag of the brush more."""
         step = replace(self, paints=(*self.paints, paint), label=f"brushwork on frame {paint.frame}", stale=True)
-        return step._changed(paint.frame, paint.id, locked)
+        return step._changed(paint.frame, paint.id, locked, self)
 
     def without_strokes(self, ids: Iterable[int], event: int, locked: Sequence[int] | None) -> Step:
         """Some strokes less; a frame that lost a stroke of an earlier round is drawn anew from what remains.
@@ -125,7 +127,7 @@ class Step:
         Args:
             ids: The strokes.
             event: That removes them.
-            locked: Objects that keep their results all the same; None: an old journal does not say.
+            locked: Objects that keep their masks all the same; None: an old journal does not say.
         """
         gone = [stroke for stroke in self.strokes if stroke.id in set(ids)]
         label = "deleting a stroke" if len(gone) == 1 else f"deleting {len(gone)} strokes"
@@ -133,7 +135,7 @@ class Step:
         step = replace(self, strokes=kept, label=label, stale=True)
         for frame in dict.fromkeys(stroke.frame for stroke in gone):
             old = any(stroke.round is not None for stroke in gone if stroke.frame == frame)
-            step = step._lost(frame, event, locked, reopened=old)
+            step = step._lost(frame, event, locked, self, reopened=old)
         return step
 
     def with_object(self, object_id: int) -> Step:
@@ -177,11 +179,18 @@ class Step:
             stale=len(settled) < len(self.waiting),
         )
 
-    def _changed(self, frame: int, event: int, locked: tuple[int, ...]) -> Step:
+    def _changed(self, frame: int, event: int, locked: tuple[int, ...], last: Step) -> Step:
         old = self.waiting.get(frame)
-        return replace(self, waiting={**self.waiting, frame: Waiting(event, locked, old is not None and old.anew)})
+        waiting = Waiting(event, locked, last._keeping(frame, locked), old is not None and old.anew)
+        return replace(self, waiting={**self.waiting, frame: waiting})
 
-    def _lost(self, frame: int, event: int, locked: Sequence[int] | None, *, reopened: bool) -> Step:
+    def _keeping(self, frame: int, locked: tuple[int, ...]) -> Step | None:
+        """The step whose mask of a frame objects keep that are locked now: this one, or one that shows them alike."""
+        old = self.waiting.get(frame)
+        same = old is not None and old.locked == locked
+        return old.keeping if old is not None and same else self if locked else None
+
+    def _lost(self, frame: int, event: int, locked: Sequence[int] | None, last: Step, *, reopened: bool) -> Step:
         waiting, anchors = dict(self.waiting), dict(self.anchors)
         strokes, paints = self.strokes, self.paints
         before = waiting.get(frame)
@@ -193,7 +202,8 @@ class Step:
         drawn: tuple[Stroke | Paint, ...] = (*strokes, *paints)
         if any(each.frame == frame and each.round is None for each in drawn):
             earlier = before.locked if before else ()
-            waiting[frame] = Waiting(event, earlier if locked is None else tuple(locked), anew)
+            kept = earlier if locked is None else tuple(locked)
+            waiting[frame] = Waiting(event, kept, last._keeping(frame, kept), anew)
         else:
             waiting.pop(frame, None)
         return replace(self, strokes=strokes, paints=paints, waiting=waiting, anchors=anchors)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from ivos.server.brain import CACHE_BYTES, Brain
 from ivos.server.document import Document
 from ivos.server.problems import missing
 from ivos.server.round_files import RoundFile
+from ivos.server.running import Finish
 from ivos.server.runs import from_runs
 from ivos.server.steps import EPOCH, Paint, Step, Stroke
 from ivos.types import BACKGROUND, VOID, Annotation, Frames, LabelMask, Scribble
@@ -120,7 +121,7 @@ class Viewer:
         with self._brain.lock:
             if key not in self._pending:
                 self.segmenter.num_objects = document.num_objects
-                self._pending[key] = self._annotate(step, t)
+                self._pending[key] = self._annotate(document, step, t)
             return self._pending[key]
 
     def look_ahead(self, t: int) -> None:
@@ -149,6 +150,17 @@ class Viewer:
     def shown_result(self, document: Document, step: Step, t: int) -> FrameResult | None:
         """The result behind the mask of frame t: A-Net's answer where the frame waits, else its last round's."""
         return self.pending(document, step, t).result if t in step.waiting else self.result(step.results[t], t)
+
+    def finish(self, state: State, locked: Collection[int], removed: Collection[int]) -> Finish:
+        """What a round from `state` does with the networks' result of a frame: locked objects keep their pixels."""
+        canvas = self.segmenter.canvas
+
+        def finished(t: int, result: FrameResult) -> tuple[FrameResult, LabelMask]:
+            if locked:
+                result = canvas.locking(t, result, state.shown(t), locked, removed)
+            return result, canvas.shown(t, result, removed)
+
+        return finished
 
     def alpha(self, document: Document, step: Step, t: int, objects: Sequence[int]) -> NDArray[np.uint8]:
         """The alpha channel of some objects in frame t, shape of the frame: 128 to 255 inside their masks, soft at
@@ -204,46 +216,37 @@ class Viewer:
         strokes = [scribble(each) for each in mine if isinstance(each, Stroke)]
         return Annotation(t, strokes, painted=len(strokes) < len(mine)) if mine else None
 
-    def _annotate(self, step: Step, t: int) -> PendingFrame:
+    def _annotate(self, document: Document, step: Step, t: int) -> PendingFrame:
         waiting = step.waiting[t]
-        previous = self.result(step.results[t], t)
-        if waiting.anew:
-            previous = _only(previous, waiting.locked)
         strokes = [each for each in step.drawn(t) if isinstance(each, Stroke)]
         new = tuple(scribble(each) for each in strokes if each.round is None)
         layer = self.brushwork(step, t)
+        previous = None if waiting.anew else self.result(step.results[t], t)
+        kept = None if waiting.keeping is None else self.shown_result(document, waiting.keeping, t)
         ids = {stroke.object_id for stroke in strokes if stroke.kind == "add"}
         ids |= set(previous.objects if previous else ())
+        ids |= set(waiting.locked).intersection(kept.objects if kept else ())
         ids |= set() if layer is None else set(np.unique(layer).tolist())
         objects = sorted(ids - {BACKGROUND, VOID} - step.removed)
         state = self._alone(step, t, previous)
         pending = self.segmenter.annotate(state, t, new, objects=objects, brushwork=layer)
-        if previous is None:
+        if waiting.keeping is None:
             return pending
-        return self._with_locked(t, pending, previous, waiting.locked, (*state.scribbles(t), *new))
-
-    def _with_locked(
-        self, t: int, pending: PendingFrame, previous: FrameResult, locked: Sequence[int], strokes: tuple[Scribble, ...]
-    ) -> PendingFrame:
-        kept = [k for k in locked if k in previous.objects and k in pending.result.objects]
-        if not kept:
-            return pending
-        logits = pending.result.logits.copy()
-        logits[[pending.result.objects.index(k) for k in kept]] = previous.rows(kept)
-        result = self.segmenter.holding(t, replace(pending.result, logits=logits), strokes)
-        if result.held is not None:  # a stroke over a locked object takes nothing from it
-            locked_pixels = np.isin(self.canvas.shown(t, previous), kept)
-            result = replace(result, held=np.where(locked_pixels, np.uint8(VOID), result.held))
-        return replace(pending, result=result)
+        result, features = pending.result, pending.object_features
+        locked = [k for k in waiting.locked if kept and k in kept.objects and k in result.objects]
+        if kept and locked:
+            rows = [result.objects.index(k) for k in locked]
+            logits, features = result.logits.copy(), features.copy()
+            logits[rows] = kept.rows(locked)
+            result = self.segmenter.holding(t, replace(result, logits=logits), (*state.scribbles(t), *new))
+            if t in waiting.keeping.waiting:
+                earlier = self.pending(document, waiting.keeping, t)
+                features[rows] = earlier.object_features[[earlier.result.objects.index(k) for k in locked]]
+        result = self.canvas.locking(t, result, kept, waiting.locked, step.removed)
+        return replace(pending, result=result, object_features=features)
 
 
 def scribble(stroke: Stroke) -> Scribble:
     """A stroke as the engine reads it: one that takes away is background."""
     object_id = stroke.object_id if stroke.kind == "add" else BACKGROUND
     return Scribble(object_id, stroke.path, stroke.start_ms, stroke.end_ms)
-
-
-def _only(result: FrameResult | None, objects: Sequence[int]) -> FrameResult | None:
-    """A result without all but some objects; None if none of them is there."""
-    kept = () if result is None else tuple(k for k in result.objects if k in objects)
-    return replace(result, logits=result.rows(kept), objects=kept, held=None) if result is not None and kept else None

@@ -222,9 +222,8 @@ class Workspace:
             writer = RoundWriter(self.folder, number, state.pending, self._brain.fingerprint)
             event = {"op": "begin", "total": len(frames), "direction": direction, "frames": list(state.sources)}
             self._append(event)
-            removed, canvas = step.removed, segmenter.canvas
-            revision = step.epoch * EPOCH + number
-            run = RunningRound(revision, frames, lambda t, result: canvas.shown(t, result, removed), self._round_ended)
+            finish = self.viewer.finish(state, document.locked, step.removed)
+            run = RunningRound(step.epoch * EPOCH + number, frames, finish, self._round_ended)
             run.start(self._brain, segmenter, state, passes, writer)
             self.running = run
             return run

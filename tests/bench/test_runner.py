@@ -165,6 +165,18 @@ def test_interrupted_runs_go_on(davis: Davis, tmp_path: Path) -> None:
     assert "robot's, drawn from an empty prediction" in page
 
 
+def test_a_missing_matplotlib_is_said_before_the_first_round(
+    davis: Davis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # type: ignore[arg-type]
+    rounds: list[SampleResult] = []
+    with pytest.raises(InputError, match="ivos\\[bench\\]"):
+        run(as_source(only_strokes), davis, NO_BUDGET, Execution(), tmp_path / "out", rounds.append)
+    assert not rounds
+    assert not (tmp_path / "out").exists()
+    assert run(as_source(only_strokes), davis, NO_BUDGET, Execution()).results  # without a folder there are no figures
+
+
 def test_a_folder_of_another_run_is_refused(davis: Davis, tmp_path: Path) -> None:
     run(as_source(only_strokes), davis, NO_BUDGET, Execution(), tmp_path)
     with pytest.raises(InputError, match="holds another run: its rules"):

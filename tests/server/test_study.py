@@ -32,7 +32,7 @@ def study(page):
 
 
 def test_a_study_runs_from_the_first_sequence_to_the_last(serve, davis, tmp_path):
-    with serve(study_root=davis, user="eve") as client:
+    with serve(study_root=davis, user="eve", model="runs/mine/weights.safetensors") as client:
         page = Page(client)
         assert client.get("/api/app").json()["study"]
         for number, name in enumerate(["ant", "bear"], start=1):
@@ -64,7 +64,8 @@ def test_a_study_runs_from_the_first_sequence_to_the_last(serve, davis, tmp_path
         assert (state["phase"], state["project_id"]) == ("finished", None)
         assert 0 <= state["jf"] <= 1
         assert client.post("/api/study/satisfied").status_code == 409
-    (file,) = (tmp_path / "projects" / "study").rglob("result_eve.csv")
+    (file,) = (tmp_path / "projects" / "study").glob("*/result_eve.csv")
+    assert file.parent.name.startswith("Alg[weights]_")
     rows = read_rows(file)
     assert [(row.sequence, row.object_id, row.rounds) for row in rows] == [
         ("ant", 1, 2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,25 @@ SVG_SALT = "ivos"
 """Names inside an SVG derive from this and not from chance."""
 
 
+def check_figures() -> None:
+    """Say before long work that its figures could not be drawn.
+
+    Raises:
+        InputError: Matplotlib is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        raise InputError("Figures need Matplotlib, which is not installed; run: pip install 'ivos[bench]'")
+
+
 def new_figure(width: float, height: float) -> Any:
     """An empty Matplotlib figure in inches, without a window.
 
     Raises:
         InputError: Matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError("Figures need Matplotlib, which is not installed; run: pip install 'ivos[bench]'") from error
+    check_figures()
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), layout="constrained")
 
 

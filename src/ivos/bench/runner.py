@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from ivos.bench.execution import Execution, Task, execute
+from ivos.bench.figures import check_figures
 from ivos.bench.report import Report
 from ivos.bench.rules import Rules
 from ivos.bench.sample import Sample, SampleResult
@@ -70,7 +71,8 @@ def benchmark(
         out: Folder in which finished samples are kept, to go on after an interruption, and the report is written.
 
     Raises:
-        InputError: An argument is out of range, the data set is incomplete, or `out` holds another run.
+        InputError: An argument is out of range, the data set is incomplete, `out` holds another run, or it is given
+            and Matplotlib is not installed.
         OutputError: `out` cannot be written to.
     """
     method = str(method) if isinstance(method, Path) else method
@@ -100,6 +102,8 @@ def run(
         InputError: See `benchmark`.
         OutputError: See `benchmark`.
     """
+    if out is not None:
+        check_figures()
     samples = list_samples(dataset)
     label = dataset_name(dataset)
     store = None if out is None else Store(out, source, rules, label)

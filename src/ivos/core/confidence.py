@@ -93,7 +93,7 @@ def frame_confidence(probability: Tensor) -> float:
     if not probability.shape[0]:
         return 1.0
     near = probability >= NEAR_OBJECT
-    doubt = (1 - (2 * probability.double() - 1).abs()) * near
+    doubt = (1 - (2 * probability.float() - 1).abs()) * near
     mean_doubt = doubt.sum(dim=(1, 2)) / near.sum(dim=(1, 2)).clamp(min=1)
     return float(1 - mean_doubt.mean())
 

@@ -121,7 +121,11 @@ class Session:
         return self.preview(frame)
 
     def add_object(self) -> int:
-        """The id of a new object, K + 1 <= 254: it has no mask anywhere until it is drawn; `undo` keeps it."""
+        """The id of a new object, K + 1 <= 254: it has no mask anywhere until it is drawn; `undo` keeps it.
+
+        Raises:
+            InputError: There are 254 objects already.
+        """
         if self.num_objects == MAX_OBJECTS:
             raise InputError(f"A session cannot have more than {MAX_OBJECTS} objects.")
         self.num_objects += 1
@@ -135,15 +139,15 @@ class Session:
 
         The round counts when the iterator is exhausted. Broken off before, at whatever frame, it leaves the session
         as it was, the annotations still pending. Without a new annotation the newest round's frames are propagated
-        again (in the other direction, say). Other annotated frames never change.
+        again (in the other direction, say). An object never changes on other frames that it was annotated on.
 
         Args:
             direction: "both", "forward" or "backward" in time.
             within: Only frames in this range may change; it must contain the frames annotated for this round.
 
         Yields:
-            (t, label mask (H, W) uint8): annotated frames first, then outwards; a frame between two frames that were
-            annotated for the same round comes twice, the second mask counts.
+            (t, label mask (H, W) uint8): annotated frames first, then outwards; a frame that several passes visit, from
+            both sides or for objects annotated on different frames, comes again, and its last mask counts.
 
         Raises:
             SessionOrderError: Nothing was annotated yet; or, on a later step, the session was changed meanwhile.
@@ -263,6 +267,7 @@ class Session:
 
         Raises:
             OutputError: The file cannot be written; an older file of that name is left as it was.
+            InputError: The clip is not where it was read from any more.
         """
         path = Path(path)
         states, current = pack(self.history)
@@ -271,8 +276,7 @@ class Session:
         save_project(path, ProjectData(clip, name, self.num_objects, self.resolution, states, current, weights))
 
     def _plan(self, state: State, direction: Direction, within: range | None) -> list[Pass]:
-        within = range(self.num_frames) if within is None else within
-        return plan(state, direction, within, self.model.config.reach)
+        return plan(state, direction, range(self.num_frames) if within is None else within, self.model.config.reach)
 
     def _round(self, state: State, runs: list[Pass]) -> Iterator[tuple[int, LabelMask]]:
         results = list(state.results)

@@ -73,9 +73,9 @@ def read_scribbles(path: str | Path) -> ScribbleFile:
 
 
 def write_scribbles(path: str | Path, scribbles: ScribbleFile) -> None:
-    """Write a scribble file that `read_scribbles` reads back unchanged, whole or not at all.
+    """Write a scribble file, whole or not at all; `read_scribbles` reads the same strokes back.
 
-    The format knows no brushwork: an annotation that was only painted is left out.
+    The format knows no brushwork: an annotation that was only painted is left out, of others only the strokes are kept.
 
     Raises:
         OutputError: The file cannot be written.

@@ -55,7 +55,7 @@ def create_app(settings: Settings, networks: Networks | None = None) -> Guard:
     library.clear_uploads()
     study = None
     if settings.study_root is not None:
-        study = open_study(settings.study_root, settings.user, library, settings.model)
+        study = open_study(settings.study_root, settings.user, library, Path(settings.model).stem)
     open_project = None if settings.video is None else library.open_path(settings.video)
     here = Services(settings, brain, library, study, open_project)
 

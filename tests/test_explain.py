@@ -80,6 +80,15 @@ def test_the_picture_lands_in_the_working_folder_if_no_name_is_given(files, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["explain.png"]
 
 
+def test_the_picture_never_becomes_a_frame_of_the_clip(files, monkeypatch, capsys):
+    before = {file.name: file.read_bytes() for file in (files / "clip").iterdir()}
+    monkeypatch.chdir(files / "clip")
+    for out in ("explain.png", files / "clip" / "0.png"):
+        assert explain(files, out) == 2
+        assert "would become a frame of the clip" in capsys.readouterr().err
+    assert {file.name: file.read_bytes() for file in (files / "clip").iterdir()} == before
+
+
 def test_a_picture_is_a_png(files, tmp_path, capsys):
     assert explain(files, tmp_path / "a.jpg") == 2
     assert "ends with .png" in capsys.readouterr().err

@@ -199,8 +199,10 @@ def test_projects_are_renamed_and_deleted_in_the_list(editor: Editor, server: Se
     assert "cannot be undone" in editor.page.inner_text("#ask")
     editor.press("Escape")
     assert editor.page.locator(row).count() == 1
+    editor.page.evaluate("key => localStorage.setItem(key, '[]')", f"ivos.unsent.{project}")
     editor.page.click(f"{row} [aria-label^=Delete]")
     editor.page.click("#ask .danger")
     editor.page.wait_for_selector(row, state="detached")
+    assert editor.page.evaluate("key => localStorage.getItem(key)", f"ivos.unsent.{project}") is None
     assert project not in [each["id"] for each in server.get("/projects")["projects"]]
     assert not (server.home / project).exists()

@@ -103,6 +103,17 @@ def test_every_changed_byte_of_an_array_is_noticed(tmp_path):
             open_project(path)
 
 
+@pytest.mark.parametrize(("place", "value"), [(6, 99), (8, 1), (10, 99)], ids=["version", "encrypted", "compression"])
+def test_an_entry_that_cannot_be_unpacked_is_damage(tmp_path, place, value):
+    path = tmp_path / "a.ivos"
+    save_project(path, example())
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + place] = value  # in the list of entries
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="is damaged or not an ivos project"):
+        open_project(path)
+
+
 def edit(path, change):
     with zipfile.ZipFile(path) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
@@ -127,6 +138,8 @@ def edit(path, change):
         (lambda c: c["annotations"][0]["strokes"][0].update(object_id=300), "object_id 300"),
         (lambda c: c["clip"].update(size=3), "damaged"),
         (lambda c: c["clip"].update(other=3), "damaged"),
+        (lambda c: c["clip"].update(size=[float("inf"), 3]), "damaged"),
+        (lambda c: c["states"][0].update(arrays=[]), "damaged"),
     ],
 )
 def test_bad_content(tmp_path, change, message):

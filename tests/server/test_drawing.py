@@ -204,6 +204,41 @@ def test_a_deleted_stroke_of_an_earlier_round_draws_its_frame_anew(page):
     assert answer.status_code == 404
 
 
+def test_a_stroke_of_one_object_that_is_deleted_leaves_the_others_as_they_are(page):
+    page.stroke(0)
+    page.post("/objects")
+    page.stroke(0, object_id=2, path=[[0.8, 0.9], [0.9, 0.9]])
+    page.round()
+    page.post("/objects")
+    page.stroke(2)
+    page.stroke(2, object_id=3, path=[[0.1, 0.1], [0.2, 0.1]])
+    page.round()
+    before = page.mask(2)
+    assert set(np.unique(before)) == {0, 1, 2, 3}
+    third = page.project["strokes"][-1]
+    page.post("/strokes/delete", ids=[third["id"]])
+    np.testing.assert_array_equal(page.mask(2) == 2, before == 2)
+    assert set(np.unique(page.mask(2))) == {0, 1, 2}
+    page.post("/undo")
+    gone = page.ok(page.client.delete(f"{page.base}/objects/3?seq={page.project['seq']}"))
+    page.project = gone["project"]
+    np.testing.assert_array_equal(page.mask(2) == 2, before == 2)
+    page.round()
+    np.testing.assert_array_equal(page.mask(2) == 2, before == 2)
+
+
+def test_a_new_object_is_drawn_where_all_others_were_removed(page):
+    page.stroke()
+    page.round()
+    page.post("/objects")
+    gone = page.ok(page.client.delete(f"{page.base}/objects/1?seq={page.project['seq']}"))
+    page.project = gone["project"]
+    page.stroke(4, object_id=2)
+    assert set(np.unique(page.mask(4))) == {0, 2}
+    page.round()
+    assert set(np.unique(page.masks())) == {0, 2}
+
+
 def test_objects_are_named_coloured_hidden_locked_and_removed(page):
     page.stroke()
     page.post("/objects", name="Häschen")

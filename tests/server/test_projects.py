@@ -1,7 +1,9 @@
 """Opening clips: upload, demo, command line; limits; frames; what a clip needs."""
 
+import errno
 import io
 import os
+import shutil
 import threading
 import time
 from collections import namedtuple
@@ -14,7 +16,7 @@ from PIL import Image
 from tests.server.conftest import Page, clip_pixels
 
 import ivos
-from ivos.errors import InputError
+from ivos.errors import InputError, OutputError
 from ivos.server import library as library_module
 from ivos.server import workspace as workspace_module
 from ivos.server.library import Library
@@ -273,6 +275,50 @@ def test_paths_on_the_command_line(tmp_path, clip_file):
     assert len(list((library.folder(opened) / "clip" / "images").iterdir())) == 3
     with pytest.raises(InputError, match="no video"):
         library.open_path(tmp_path / "nothing.mp4")
+
+
+@pytest.mark.parametrize("name", ["x" * 99 + ".mp4", " dog .mp4 "], ids=["long", "spaces"])
+def test_a_clip_is_known_again_whatever_its_name(tmp_path, clip_file, name):
+    library, clip = Library(tmp_path / "projects", "lite", 480), tmp_path / name
+    shutil.copyfile(clip_file, clip)
+    assert library.open_path(clip) == library.open_path(clip)
+    assert len(library.ids()) == 1
+
+
+def test_a_project_without_its_clip_and_a_link_keep_nobody_from_another(tmp_path, clip_file, serve):
+    library = Library(tmp_path / "projects", "lite", 480)
+    first = library.open_path(clip_file)
+    (tmp_path / "projects" / first / "clip" / "dog.mp4").unlink()
+    second = library.open_path(clip_file)
+    assert second != first
+    moved = tmp_path / "moved"
+    (tmp_path / "projects" / first).rename(moved)
+    (tmp_path / "projects" / first).symlink_to(moved)
+    assert library.open_path(clip_file) == second
+    with serve(video=clip_file) as client:
+        assert [each["id"] for each in client.get("/api/projects").json()["projects"]] == [second]
+
+
+def test_too_little_room_for_the_clip_of_the_command_line_is_one_sentence(serve, clip_file, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(library_module.shutil, "disk_usage", lambda _: usage(0, 0, 512 << 20))
+    with pytest.raises(OutputError, match="The disk has too little room"):
+        serve(video=clip_file)
+
+
+def test_a_clip_that_may_not_be_read_is_named(tmp_path, clip_file, monkeypatch):
+    def refuse(source, _):
+        raise PermissionError(errno.EACCES, "Permission denied", str(source))
+
+    monkeypatch.setattr(library_module.shutil, "copyfile", refuse)
+    with pytest.raises(InputError, match=r"dog\.mp4' cannot be read"):
+        Library(tmp_path / "projects", "lite", 480).create(clip_file, "dog.mp4", move=False)
+
+
+def test_a_resolution_of_nothing_is_refused_before_a_project_is_made(tmp_path):
+    with pytest.raises(InputError, match="The resolution is 0"):
+        Library(tmp_path / "projects", "lite", 0)
+    assert not (tmp_path / "projects").exists()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (48, 64)])

@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import TextIO
 
 from ivos.errors import IvosError
@@ -22,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What follows `ivos` on the command line; None: `sys.argv`.
     """
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name that it cannot show must not end the work
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _show_warning

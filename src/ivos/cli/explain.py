@@ -56,6 +56,7 @@ def explain(
     from ivos.engine.explaining import explain as explained
     from ivos.engine.session import Session
     from ivos.io.atomic import atomic_write
+    from ivos.io.images import ImageFolder
     from ivos.io.overlay import contact_sheet
     from ivos.io.scribble_files import read_scribbles
     from ivos.io.video import read_video
@@ -65,6 +66,8 @@ def explain(
     if out.suffix.lower() != ".png":
         raise InputError(f"The picture is to be written to {out}; expected a name that ends with .png.")
     strokes, frames = read_scribbles(scribbles), read_video(video)
+    if isinstance(frames, ImageFolder) and out.resolve().parent == frames.path.resolve():
+        raise InputError(f"The picture '{out}' would become a frame of the clip '{frames.path}'; give another --out.")
     check_fit(strokes, scribbles, frames)
     number = len(strokes.annotations) if round is None else round
     if not 1 <= number <= len(strokes.annotations):

@@ -39,7 +39,7 @@ def unpack(
     """
     try:
         present = [_unpack_state(state, shape, size) for state in states]
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"The project does not fit this clip and model, or is damaged: {error}.") from error
     return History(present[current], present[:current], reversed(present[current + 1 :]))
 

@@ -45,8 +45,8 @@ class FrameResult:
 
     def rows(self, objects: Sequence[int]) -> NDArray[np.float16]:
         """The logits of the given objects, shape (len(objects), h, w); surely absent where they have none here."""
-        if tuple(objects) == self.objects:
-            return self.logits
+        if tuple(objects) == self.objects or not objects:
+            return self.logits[: len(objects)]
         absent = np.full(self.logits.shape[1:], -LOGIT_LIMIT, np.float16)
         return np.stack([self.logits[self.objects.index(k)] if k in self.objects else absent for k in objects])
 

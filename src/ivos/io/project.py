@@ -26,7 +26,17 @@ from ivos.types import Annotation
 
 FORMAT = "ivos project"
 VERSION = 1
-_DAMAGES = (zipfile.BadZipFile, zlib.error, KeyError, IndexError, TypeError, ValueError, EOFError, RecursionError)
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,  # and those of its kind: a compression or an encryption that is not known, too deep a nesting
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 import ivos
-from ivos.errors import IvosError
+from ivos.errors import IvosError, OutputError
 from ivos.model.networks import Networks
 from ivos.server import routes_app, routes_exports, routes_project, routes_rounds
 from ivos.server.brain import Brain
@@ -42,7 +42,7 @@ def create_app(settings: Settings, networks: Networks | None = None) -> Guard:
 
     Raises:
         InputError: The video, the study's data set or the user's name is not usable.
-        OutputError: The projects' folder cannot be written to.
+        OutputError: The projects' folder cannot be written to, or its disk has too little room for the clip.
     """
 
     def load() -> Networks:
@@ -56,7 +56,10 @@ def create_app(settings: Settings, networks: Networks | None = None) -> Guard:
     study = None
     if settings.study_root is not None:
         study = open_study(settings.study_root, settings.user, library, Path(settings.model).stem)
-    open_project = None if settings.video is None else library.open_path(settings.video)
+    try:
+        open_project = None if settings.video is None else library.open_path(settings.video)
+    except Problem as problem:
+        raise OutputError(problem.message) from problem
     here = Services(settings, brain, library, study, open_project)
 
     @asynccontextmanager

@@ -45,8 +45,13 @@ class Library:
         """Make the root.
 
         Raises:
+            InputError: The resolution is no positive number of pixels.
             OutputError: It cannot be made or written to.
         """
+        if resolution is not None and resolution < 1:
+            raise InputError(
+                f"The resolution is {resolution}; expected the short side in pixels, or None for full size."
+            )
         self.root = make_folder(root).resolve()
         self._model, self._resolution = model, resolution
         self._elsewhere: dict[str, Path] = {}
@@ -65,13 +70,13 @@ class Library:
         return place
 
     def ids(self) -> list[str]:
-        """All projects, the one opened last first; damaged ones are left out."""
+        """All projects, the one opened last first; damaged ones and links are left out."""
         found: list[tuple[str, str]] = []
         inside = [p.name for p in self.root.iterdir() if PROJECT_ID.fullmatch(p.name) and (p / MANIFEST).is_file()]
         for project_id in (*inside, *self._elsewhere):
             try:
                 found.append((read_manifest(self.folder(project_id)).opened_at, project_id))
-            except InputError:
+            except (InputError, Problem):
                 continue
         return [project_id for _, project_id in sorted(found, reverse=True)]
 
@@ -155,6 +160,7 @@ class Library:
 
         Raises:
             InputError: It is neither.
+            Problem: The disk has too little room.
         """
         path = path.resolve()
         if (path / MANIFEST).is_file():
@@ -169,7 +175,7 @@ class Library:
         for project_id in self.ids():
             folder = self.folder(project_id)
             manifest = read_manifest(folder)
-            if manifest.clip_name == path.name and fingerprint(clip_path(folder, manifest)) == fingerprint(path):
+            if manifest.clip_name == _shown_name(path.name) and _same(clip_path(folder, manifest), path):
                 return project_id
         self.check_room(sum(file.stat().st_size for file in _files(path)))
         return self.create(path, path.name, move=False)
@@ -216,6 +222,8 @@ class Library:
         except OSError as error:
             if isinstance(error, OutputError):
                 raise
+            if isinstance(error, PermissionError) and Path(str(error.filename)).is_relative_to(clip):
+                raise InputError(f"'{error.filename}' cannot be read (no permission); choose another clip.") from error
             raise output_error(draft, error) from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
@@ -252,6 +260,13 @@ class Library:
         taken = {*self._elsewhere, *(p.name for p in self.root.iterdir())}
         numbered = (stem if number == 1 else f"{stem}-{number}" for number in range(1, len(taken) + 2))
         return next(each for each in numbered if each not in taken)
+
+
+def _same(kept: Path, clip: Path) -> bool:
+    """Whether a project's clip is this one; not if it is not there any more."""
+    with suppress(InputError):
+        return fingerprint(kept) == fingerprint(clip)
+    return False
 
 
 def _files(clip: Path) -> tuple[Path, ...]:

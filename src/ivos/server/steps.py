@@ -42,13 +42,16 @@ class Waiting:
         change: The event that changed it last.
         locked: Objects that keep their mask here.
         keeping: The step whose mask they keep; None if nothing is locked.
-        anew: Whether its earlier result is not read: a stroke that had led to it was deleted.
+        drawn: Objects that strokes since the last round may change.
+        anew: Objects whose earlier result is not read: a stroke that had led to it was deleted. If there are any, what
+            is neither here nor in `drawn` keeps its earlier result.
     """
 
     change: int
     locked: tuple[int, ...] = ()
     keeping: Step | None = None
-    anew: bool = False
+    drawn: frozenset[int] = frozenset()
+    anew: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,8 @@ class Step:
     def with_stroke(self, stroke: Stroke, locked: tuple[int, ...]) -> Step:
         """One stroke more."""
         step = replace(self, strokes=(*self.strokes, stroke), label=f"stroke on frame {stroke.frame}", stale=True)
-        return step._changed(stroke.frame, stroke.id, locked, self)
+        drawn = [stroke.object_id] if stroke.kind == "add" else self.objects
+        return step._changed(stroke.frame, stroke.id, locked, self, drawn)
 
     def with_paint(self, paint: Paint, locked: tuple[int, ...]) -> Step:
         """One drag of the brush more."""
@@ -134,8 +138,8 @@ class Step:
         kept = tuple(stroke for stroke in self.strokes if stroke not in gone)
         step = replace(self, strokes=kept, label=label, stale=True)
         for frame in dict.fromkeys(stroke.frame for stroke in gone):
-            old = any(stroke.round is not None for stroke in gone if stroke.frame == frame)
-            step = step._lost(frame, event, locked, self, reopened=old)
+            carried = [stroke for stroke in gone if stroke.frame == frame and stroke.round is not None]
+            step = step._lost(frame, event, locked, self, anew=self._led(carried))
         return step
 
     def with_object(self, object_id: int) -> Step:
@@ -179,9 +183,9 @@ class Step:
             stale=len(settled) < len(self.waiting),
         )
 
-    def _changed(self, frame: int, event: int, locked: tuple[int, ...], last: Step) -> Step:
-        old = self.waiting.get(frame)
-        waiting = Waiting(event, locked, last._keeping(frame, locked), old is not None and old.anew)
+    def _changed(self, frame: int, event: int, locked: tuple[int, ...], last: Step, drawn: Iterable[int] = ()) -> Step:
+        old = self.waiting.get(frame, Waiting(event))
+        waiting = Waiting(event, locked, last._keeping(frame, locked), old.drawn | set(drawn), old.anew)
         return replace(self, waiting={**self.waiting, frame: waiting})
 
     def _keeping(self, frame: int, locked: tuple[int, ...]) -> Step | None:
@@ -190,20 +194,26 @@ class Step:
         same = old is not None and old.locked == locked
         return old.keeping if old is not None and same else self if locked else None
 
-    def _lost(self, frame: int, event: int, locked: Sequence[int] | None, last: Step, *, reopened: bool) -> Step:
+    def _led(self, carried: Sequence[Stroke]) -> frozenset[int]:
+        """The objects whose results some strokes of one frame have led to: their own, or all that are drawn there."""
+        ids = {stroke.object_id for stroke in carried}
+        if any(stroke.kind == "remove" for stroke in carried):
+            ids |= {stroke.object_id for stroke in self.strokes if stroke.frame == carried[0].frame}
+        return frozenset(ids)
+
+    def _lost(self, frame: int, event: int, locked: Sequence[int] | None, last: Step, *, anew: frozenset[int]) -> Step:
         waiting, anchors = dict(self.waiting), dict(self.anchors)
         strokes, paints = self.strokes, self.paints
-        before = waiting.get(frame)
-        anew = reopened or (before is not None and before.anew)
+        before = waiting.get(frame, Waiting(event))
+        anew |= before.anew
         if anew:
             strokes = tuple(replace(each, round=None) if each.frame == frame else each for each in strokes)
             paints = tuple(replace(each, round=None) if each.frame == frame else each for each in paints)
             anchors.pop(frame, None)
         drawn: tuple[Stroke | Paint, ...] = (*strokes, *paints)
         if any(each.frame == frame and each.round is None for each in drawn):
-            earlier = before.locked if before else ()
-            kept = earlier if locked is None else tuple(locked)
-            waiting[frame] = Waiting(event, kept, last._keeping(frame, kept), anew)
+            kept = before.locked if locked is None else tuple(locked)
+            waiting[frame] = Waiting(event, kept, last._keeping(frame, kept), before.drawn, anew)
         else:
             waiting.pop(frame, None)
         return replace(self, strokes=strokes, paints=paints, waiting=waiting, anchors=anchors)

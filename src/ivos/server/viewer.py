@@ -221,7 +221,7 @@ class Viewer:
         strokes = [each for each in step.drawn(t) if isinstance(each, Stroke)]
         new = tuple(scribble(each) for each in strokes if each.round is None)
         layer = self.brushwork(step, t)
-        previous = None if waiting.anew else self.result(step.results[t], t)
+        previous = _without(self.result(step.results[t], t), waiting.anew)
         kept = None if waiting.keeping is None else self.shown_result(document, waiting.keeping, t)
         ids = {stroke.object_id for stroke in strokes if stroke.kind == "add"}
         ids |= set(previous.objects if previous else ())
@@ -230,23 +230,44 @@ class Viewer:
         objects = sorted(ids - {BACKGROUND, VOID} - step.removed)
         state = self._alone(step, t, previous)
         pending = self.segmenter.annotate(state, t, new, objects=objects, brushwork=layer)
+        drawn = (*state.scribbles(t), *new)
+        if waiting.anew and previous is not None:
+            steady = [k for k in previous.objects if k in objects and k not in waiting.drawn]
+            pending = replace(pending, result=self._with_rows(t, pending.result, previous, steady, drawn))
         if waiting.keeping is None:
             return pending
         result, features = pending.result, pending.object_features
-        locked = [k for k in waiting.locked if kept and k in kept.objects and k in result.objects]
-        if kept and locked:
-            rows = [result.objects.index(k) for k in locked]
-            logits, features = result.logits.copy(), features.copy()
-            logits[rows] = kept.rows(locked)
-            result = self.segmenter.holding(t, replace(result, logits=logits), (*state.scribbles(t), *new))
+        if kept is not None:
+            locked = [k for k in waiting.locked if k in kept.objects and k in objects]
+            result = self._with_rows(t, result, kept, locked, drawn)
             if t in waiting.keeping.waiting:
                 earlier = self.pending(document, waiting.keeping, t)
-                features[rows] = earlier.object_features[[earlier.result.objects.index(k) for k in locked]]
+                features = features.copy()
+                for k in locked:
+                    features[objects.index(k)] = earlier.object_features[earlier.result.objects.index(k)]
         result = self.canvas.locking(t, result, kept, waiting.locked, step.removed)
         return replace(pending, result=result, object_features=features)
+
+    def _with_rows(
+        self, t: int, result: FrameResult, other: FrameResult, objects: Sequence[int], drawn: tuple[Scribble, ...]
+    ) -> FrameResult:
+        """A result with the logits that some of its objects have in another one, held to the strokes drawn there."""
+        if not objects:
+            return result
+        logits = result.logits.copy()
+        logits[[result.objects.index(k) for k in objects]] = other.rows(objects)
+        return self.segmenter.holding(t, replace(result, logits=logits), drawn)
 
 
 def scribble(stroke: Stroke) -> Scribble:
     """A stroke as the engine reads it: one that takes away is background."""
     object_id = stroke.object_id if stroke.kind == "add" else BACKGROUND
     return Scribble(object_id, stroke.path, stroke.start_ms, stroke.end_ms)
+
+
+def _without(result: FrameResult | None, objects: Collection[int]) -> FrameResult | None:
+    """A result without some objects, and without what strokes held of it; None if nothing is left."""
+    if result is None or not objects:
+        return result
+    kept = tuple(k for k in result.objects if k not in objects)
+    return replace(result, logits=result.rows(kept), objects=kept, held=None) if kept else None

@@ -37,6 +37,15 @@ export class Unsent {
     }
   }
 
+  /** For a project that is no more. */
+  forget() {
+    try {
+      localStorage.removeItem(this.key);
+    } catch {
+      // nothing is kept
+    }
+  }
+
   /** Send what an earlier visit could not. @param {import("./editing.js").Editing} editing */
   async resend(editing) {
     const arrived = (/** @type {Drawn} */ stroke) => editing.project.strokes.some((saved) => same(saved, stroke));

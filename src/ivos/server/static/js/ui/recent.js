@@ -1,6 +1,7 @@
 /** The list of projects on the start screen: open, rename, delete. */
 
 import { call } from "../data/api.js";
+import { Unsent } from "../data/unsent.js";
 import { ago, bytes, plural } from "../pure/format.js";
 import { ask } from "./ask.js";
 import { h, icon, report, toast } from "./dom.js";
@@ -67,6 +68,10 @@ function rename(project, item, refresh) {
 async function remove(project, refresh) {
   const text = `Its clip, strokes, masks and exports (${bytes(project.bytes)}) are deleted from the disk. This cannot be undone.`;
   if (!(await ask(`Delete ${project.name}?`, text, "Delete"))) return;
-  await call("DELETE", `/projects/${project.id}`).then(() => toast(`${project.name} was deleted.`), report);
+  const done = () => {
+    new Unsent(project.id).forget();
+    toast(`${project.name} was deleted.`);
+  };
+  await call("DELETE", `/projects/${project.id}`).then(done, report);
   await refresh().catch(report);
 }

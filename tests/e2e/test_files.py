@@ -29,6 +29,28 @@ def export(editor: Editor, fmt: str, *without: str) -> bytes:
     return data
 
 
+def test_an_export_that_is_refused_says_so_in_its_dialog_and_enter_starts_another(editor: Editor) -> None:
+    editor.draw(*BODY)
+    refusal = json.dumps({"error": {"code": "disk", "message": "The disk has too little room."}})
+    editor.page.route("**/exports", lambda route: route.fulfill(status=507, body=refusal))
+    editor.press("Control+e")
+    editor.page.click("#export-go")
+    editor.toast("too little room")
+    at = editor.page.locator(".toast").bounding_box()
+    on_top = "([x, y]) => Boolean(document.elementFromPoint(x, y).closest('.toast'))"
+    assert editor.page.evaluate(on_top, [at["x"] + at["width"] / 2, at["y"] + at["height"] / 2])
+    editor.page.click(".toast [aria-label^=Close]")
+    editor.press("Escape")
+    editor.page.unroute("**/exports")
+    editor.press("Control+e")
+    editor.page.check("input[value=scribbles]")
+    editor.press("Enter")
+    editor.page.wait_for_selector("#export-save", timeout=120_000)
+    editor.press("Escape")
+    editor.press("Control+s")
+    editor.toast("Everything is saved")
+
+
 def test_export_and_read_the_files_back(editor: Editor, server: Server) -> None:
     editor.draw(*BODY)
     editor.round()

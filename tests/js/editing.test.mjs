@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { Editing } from "../../src/ivos/server/static/js/data/editing.js";
+import { makeActions } from "../../src/ivos/server/static/js/ui/actions.js";
 import { newStore } from "../../src/ivos/server/static/js/state.js";
 
 const CLIP = { num_frames: 4, height: 4, width: 4, fps: 12, name: "a.mp4" };
@@ -205,4 +206,62 @@ test("masks of different frames and revisions never stand for each other", () =>
   a.masks.put({ frame: 0, revision, runs: [1, 16] });
   assert.deepEqual([...a.masks.get(0, revision)], [1, 16]);
   assert.equal(a.masks.get(1, 7), undefined);
+});
+
+test("a round that is stopped before it was sent does not start", async () => {
+  const a = edit("a", 3);
+  a.addStroke({ frame: 0, object_id: 1, kind: "add", path: [], start_ms: 0, end_ms: 1 });
+  a.round.start("both", null, null);
+  await a.round.cancel();
+  await settle();
+  requests[0].answer(json({ project: project("a", 4), masks: [] }));
+  await settle();
+  assert.deepEqual(requests.map(({ path }) => path), ["/a/strokes"]);
+  assert.equal(store.state.round, null);
+  a.round.start("both", null, null);
+  await settle();
+  assert.equal(requests.at(-1).path, "/a/rounds");
+});
+
+test("a round that is stopped while it begins is stopped when it has begun", async () => {
+  const a = edit("a", 3);
+  a.round.start("both", null, null);
+  await settle();
+  await a.round.cancel();
+  assert.deepEqual(requests.map(({ path }) => path), ["/a/rounds"]);
+  const lines = wire();
+  requests[0].answer(lines.response);
+  lines.write({ event: "started", total: 4 });
+  await settle();
+  assert.equal(requests.at(-1).path, "/a/rounds/cancel");
+});
+
+test("where the chosen object is no more, another one is chosen", () => {
+  const object = (id) => ({ id, name: `Object ${id}`, colour: "#ff0000", visible: true, locked: false, annotated: [] });
+  const a = edit("a", 3, { objects: [object(1), object(2)] });
+  store.set({ objectId: 2 });
+  a.accept(project("a", 4, { objects: [object(1)] }));
+  assert.equal(store.state.objectId, 1);
+});
+
+test("strokes are deleted on the frame where the key was pressed", async () => {
+  const stroke = (id, frame) => ({ id, frame, object_id: 1, kind: "add", path: [], start_ms: 0, end_ms: 1, round: null });
+  const a = edit("a", 3, { strokes: [stroke(1, 0), stroke(2, 1)] });
+  const actions = makeActions(/** @type {any} */ ({ store, editing: () => a, pen: { drop: () => false } }));
+  a.addStroke({ frame: 0, object_id: 1, kind: "add", path: [[0, 0]], start_ms: 0, end_ms: 1 });
+  store.set({ t: 0 });
+  actions["delete.frame"]();
+  store.set({ t: 1 });
+  await settle();
+  requests[0].answer(json({ project: project("a", 4, { strokes: [stroke(1, 0), stroke(2, 1), stroke(3, 0)] }), masks: [] }));
+  await settle();
+  assert.deepEqual(requests.at(-1).body.ids, [1, 3]);
+});
+
+test("a jump ends the playback", () => {
+  const a = edit("a", 3);
+  const actions = makeActions(/** @type {any} */ ({ store, editing: () => a }));
+  store.set({ playing: true, t: 1 });
+  actions["frame.last"]();
+  assert.deepEqual([store.state.t, store.state.playing], [3, false]);
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Editing } from "../../src/ivos/server/static/js/data/editing.js";
 import { newStore } from "../../src/ivos/server/static/js/state.js";
+import { Stage } from "../../src/ivos/server/static/js/ui/stage.js";
 import { Pen } from "../../src/ivos/server/static/js/ui/pen.js";
 
 const CLIP = { num_frames: 9, height: 20, width: 30, fps: 10, name: "a.mp4" };
@@ -15,6 +16,8 @@ let stage;
 let pen;
 let strokes;
 let paints;
+/** @type {Record<string, (event: any) => void>} */
+const heard = {};
 
 beforeEach(() => {
   store = newStore();
@@ -29,10 +32,10 @@ beforeEach(() => {
   stage = {
     store, live: null, cursor: null, shown: 5, world: CLIP,
     canvas: {
-      addEventListener() {}, focus() {}, setPointerCapture() {}, classList: { toggle() {} },
+      addEventListener: (name, call) => (heard[name] = call), focus() {}, setPointerCapture() {}, classList: { toggle() {} },
       getBoundingClientRect: () => ({ left: 0, top: 0, width: 30, height: 20 }),
     },
-    editing: () => editing, schedule() {}, toFrame: ({ x, y }) => [x, y], labels: () => new Uint8Array(600),
+    editing: () => editing, schedule() {}, toFrame: Stage.prototype.toFrame, inSecond: Stage.prototype.inSecond, panels: ["result"], labels: () => new Uint8Array(600),
     get project() {
       return store.state.project;
     },
@@ -97,7 +100,7 @@ test("an earlier drag that arrives does not end the one at work, and stays when 
 /** Enough of a document for messages to the user. */
 function quietly(work) {
   const node = () => ({ append() {}, remove() {}, setAttribute() {}, addEventListener() {}, children: [] });
-  globalThis.document = /** @type {any} */ ({ getElementById: node, createElement: node, createElementNS: node });
+  globalThis.document = /** @type {any} */ ({ getElementById: node, createElement: node, createElementNS: node, querySelector: () => null });
   try {
     return work();
   } finally {
@@ -130,4 +133,46 @@ test("no stroke begins while the server does not answer", () => {
   quietly(() => pen.down(at(5, 5)));
   pen.up(at(15, 5));
   assert.equal(strokes.length, 0);
+});
+
+test("a stroke stays in the panel where it began", () => {
+  stage.panels = ["plain", "result"];
+  stage.world = { width: 72, height: 20 };
+  pen.down(at(25, 5));
+  pen.moved(at(60, 5));
+  pen.up(at(60, 5));
+  pen.down(at(60, 5));
+  pen.moved(at(10, 5));
+  pen.up(at(10, 5));
+  assert.deepEqual(strokes.map(({ path }) => path.at(-1)[0]), [1, 0]); // at its border
+});
+
+test("the eraser takes away, whatever else takes away too", () => {
+  stage.labels = () => new Uint8Array(600).fill(1);
+  store.set({ tool: "eraser", sign: "remove" });
+  pen.down(at(5, 5));
+  assert.ok(painted() < 600);
+  store.set({ tool: "brush", sign: "add" });
+  pen.up(at(5, 5));
+});
+
+test("only its own pointer's cancel drops a stroke", () => {
+  pen.down(at(5, 5));
+  heard.pointercancel({ pointerId: 2 });
+  pen.moved(at(15, 5));
+  pen.up(at(15, 5));
+  assert.equal(strokes.length, 1);
+  pen.down(at(5, 5));
+  heard.pointercancel({ pointerId: 1 });
+  pen.up(at(15, 5));
+  assert.equal(strokes.length, 1);
+});
+
+test("the frame follows the pointer when it is panned", () => {
+  const moves = [];
+  stage.move = (view) => moves.push(view);
+  store.set({ spaceHeld: true });
+  pen.down(at(5, 5));
+  pen.moved({ ...at(9, 8), movementX: 40, movementY: 30 }); // screen pixels, on a scaled display
+  assert.deepEqual([moves[0].x, moves[0].y], [4, 3]);
 });

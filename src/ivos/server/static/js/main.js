@@ -107,6 +107,7 @@ async function leave() {
   editing = null;
   if (named()) history.replaceState(null, "", "#");
   await showStart(app, async (project, { isNew }) => {
+    if (editing) return toast(`${project.name} is in the list of projects now.`); // meanwhile another one was opened
     if (isNew && !(await confirmNeeds(project.name, await fetchNeeds(project.id)))) return leave(); // the list has it now
     if (isNew) informed.add(project.id);
     location.hash = `#/${project.id}`;

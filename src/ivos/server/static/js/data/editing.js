@@ -66,7 +66,11 @@ export class Editing {
   accept(project) {
     if (project.seq < this.project.seq) return;
     this.project = project;
-    if (!this.left) this.store.set({ project, round: this.round.live ? this.store.state.round : project.running });
+    if (this.left) return;
+    const { round, objectId } = this.store.state;
+    const gone = !project.objects.some((object) => object.id === objectId); // by undo, or in another tab
+    const chosen = gone ? project.objects.at(-1)?.id ?? 1 : objectId;
+    this.store.set({ project, round: this.round.live ? round : project.running, objectId: chosen });
   }
 
   async reload() {
@@ -148,7 +152,7 @@ export class Editing {
     await this.last; // a stroke on its way has no number yet
     const known = ids.map((id) => this.sent.get(String(id)) ?? id).filter((id) => typeof id === "number");
     if (known.length) await this.change("POST", "/strokes/delete", { ids: known });
-    this.store.set({ picked: null });
+    if (!this.left) this.store.set({ picked: null });
   }
 
   /** Send the mask under the brush after a drag, if that changed it; it stays on screen until the server has it. @param {number} [version] before the drag */

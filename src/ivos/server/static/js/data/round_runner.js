@@ -7,6 +7,7 @@ export class RoundRunner {
   constructor(editing) {
     this.editing = editing;
     this.live = false;
+    this.begun = false; // the server has the round
     this.stopping = false;
     /** @type {Map<number, number>} frame -> provisional revision of the running round */
     this.revisions = new Map();
@@ -23,6 +24,11 @@ export class RoundRunner {
     this.live = true; // before the strokes in the queue are through: a second R must not start a second round
     editing.store.set({ round: { done: 0, total: 0 } }); // nor a stroke be drawn that would come between
     await editing.last;
+    if (this.stopping) {
+      this.live = this.stopping = false;
+      if (!editing.left) editing.store.set({ round: null });
+      return;
+    }
     const body = { seq: editing.project.seq, direction, first, last };
     await this.follow(() => stream("POST", `${editing.path}/rounds`, { body, signal: editing.closing.signal }));
   }
@@ -43,8 +49,7 @@ export class RoundRunner {
     } catch (error) {
       if (!attached || !(error instanceof ApiError) || error.code !== "order") this.editing.report(error); // it had just ended
     }
-    this.live = false;
-    this.stopping = false;
+    this.live = this.begun = this.stopping = false;
     this.revisions.clear();
     if (this.editing.left) return; // the round goes on in the server
     await this.editing.reload().catch(this.editing.report);
@@ -55,7 +60,11 @@ export class RoundRunner {
   take(line) {
     const { store, masks } = this.editing;
     if (this.editing.left) return;
-    if (line.event === "started") store.set({ round: { done: 0, total: line.total } });
+    if (line.event === "started") {
+      this.begun = true;
+      store.set({ round: { done: 0, total: line.total } });
+      if (this.stopping) this.stop();
+    }
     if (line.event === "frame") {
       masks.put(line);
       this.revisions.set(line.frame, line.revision);
@@ -77,6 +86,10 @@ export class RoundRunner {
     if (!this.live || this.stopping) return;
     this.stopping = true;
     this.editing.store.set({ tick: this.editing.store.state.tick + 1 });
+    if (this.begun) await this.stop(); // else it is stopped as soon as it begins
+  }
+
+  async stop() {
     await call("POST", `${this.editing.path}/rounds/cancel`).catch((error) => {
       this.stopping = false;
       if (error.code !== "order") this.editing.report(error); // it had just ended

@@ -27,7 +27,7 @@ export function goTo({ store }) {
     const { project, study } = store.state;
     if (!project) return;
     if (study?.slider_locked) return toast("The frame is fixed until you propagate: this is what the study measures.");
-    store.set({ t: Math.max(0, Math.min(project.clip.num_frames - 1, Math.round(t))), picked: null });
+    store.set({ t: Math.max(0, Math.min(project.clip.num_frames - 1, Math.round(t))), picked: null, playing: false });
   };
 }
 
@@ -35,7 +35,7 @@ export function goTo({ store }) {
 function moveActions(parts) {
   const { store } = parts;
   const go = goTo(parts);
-  const by = (/** @type {number} */ d) => () => (store.set({ playing: false }), go(store.state.t + d));
+  const by = (/** @type {number} */ d) => () => go(store.state.t + d);
   const marked = (/** @type {1 | -1} */ direction) => () => {
     const t = neighbour(store.state.project?.annotated ?? [], store.state.t, direction);
     if (t === null) toast(direction > 0 ? "No annotated frame after this one." : "No annotated frame before this one.");
@@ -79,14 +79,16 @@ function lookActions({ store, stage }) {
 
 /** @param {Parts} parts */
 function editActions({ store, editing, pen }) {
-  const saved = async () => {
-    await editing()?.last; // strokes on their way count too
-    return store.state.project?.strokes ?? [];
-  };
-  const here = async () => (await saved()).filter((stroke) => stroke.frame === store.state.t);
-  const remove = (/** @type {import("../data/types.js").Stroke[]} */ strokes, where = "on this frame") => {
-    if (!strokes.length) return toast(`There is no stroke to delete ${where}.`);
-    return editing()?.deleteStrokes(strokes.map((stroke) => stroke.id));
+  /** @typedef {import("../data/types.js").Stroke} Stroke */
+  /** Delete what `choose` takes of the strokes on the frame and in the project where the key was pressed, those on their way included. */
+  const remove = async (/** @type {(strokes: Stroke[], all: Stroke[]) => Stroke[]} */ choose, where = "on this frame") => {
+    const [project, { t }] = [editing(), store.state];
+    await project?.last;
+    if (!project) return;
+    const all = project.project.strokes;
+    const chosen = choose(all.filter((stroke) => stroke.frame === t), all);
+    if (chosen.length) return project.deleteStrokes(chosen.map((stroke) => stroke.id));
+    if (!project.left) toast(`There is no stroke to delete ${where}.`);
   };
   const tool = (/** @type {import("../state.js").Tool} */ name) => () => store.set({ tool: name, picked: null });
   return {
@@ -101,14 +103,19 @@ function editActions({ store, editing, pen }) {
       const newest = change?.project.objects.at(-1);
       if (newest) store.set({ objectId: newest.id });
     },
-    "delete.stroke": async () => {
-      const strokes = await here();
-      const id = editing()?.sent.get(String(store.state.picked)) ?? store.state.picked;
-      return remove(strokes.filter((stroke) => stroke.id === id).concat(strokes.slice(-1)).slice(0, 1));
+    "delete.stroke": () => {
+      const [project, { picked }] = [editing(), store.state];
+      return remove((strokes) => {
+        const id = project?.sent.get(String(picked)) ?? picked;
+        return strokes.filter((stroke) => stroke.id === id).concat(strokes.slice(-1)).slice(0, 1);
+      });
     },
-    "delete.frame": async () => remove(await here()),
-    "delete.all": async () => remove(await saved(), "in this project"),
-    "delete.object": async () => remove((await here()).filter((stroke) => stroke.object_id === store.state.objectId)),
+    "delete.frame": () => remove((strokes) => strokes),
+    "delete.all": () => remove((_, all) => all, "in this project"),
+    "delete.object": () => {
+      const { objectId } = store.state;
+      return remove((strokes) => strokes.filter((stroke) => stroke.object_id === objectId));
+    },
     undo: () => (pen.drop() ? undefined : takeStep(store, editing, "undo")),
     redo: () => takeStep(store, editing, "redo"),
   };

@@ -52,9 +52,17 @@ export function refill(parent, key, make) {
   if (focused >= 0) reachable()[Math.min(focused, reachable().length - 1)]?.focus(); // who walks by keyboard stays there
 }
 
+/** @type {HTMLElement | any} */
+let toasts = null;
+
 /** @param {string} message a sentence @param {{error?: boolean, seconds?: number, link?: HTMLElement}} [how] */
 export function toast(message, how = {}) {
-  const box = $("toasts");
+  const box = (toasts ??= $("toasts"));
+  const dialog = /** @type {HTMLDialogElement | null} */ (document.querySelector("dialog[open]")); // hides what is not in it
+  if (dialog && box.parentElement !== dialog) {
+    dialog.append(box);
+    dialog.addEventListener("close", () => document.body.append(box), { once: true });
+  }
   for (const old of box.children) if (old.dataset.message === message) old.remove();
   const element = h(
     "div",

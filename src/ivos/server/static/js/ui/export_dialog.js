@@ -71,12 +71,14 @@ export function exportDialog(store, current) {
  * @param {() => Promise<void>} begin
  */
 function offer(form, last, begin) {
-  const start = async (/** @type {any} */ event) => {
-    event.target.disabled = true;
+  const go = h("button", { class: "primary", id: "export-go" }, icon("export"), "Export");
+  form.onsubmit = async (/** @type {Event} */ event) => { // Enter anywhere in the form, too
+    event.preventDefault();
+    if (go.disabled || !go.isConnected) return;
+    go.disabled = true;
     await begin();
     check();
   };
-  const go = h("button", { class: "primary", id: "export-go", type: "button", onclick: start }, icon("export"), "Export");
   const missing = h("span", { id: "export-missing", role: "status" });
   const check = () => {
     go.disabled = !form.querySelector("[name=object]:checked");
@@ -84,7 +86,7 @@ function offer(form, last, begin) {
   };
   form.onchange = check;
   const file = last?.status === "done" && last.bytes !== null && ["Last export: ", link(last, last.name)];
-  const close = h("button", { class: "plain", value: "close", type: "submit", formnovalidate: true }, "Close");
+  const close = h("button", { class: "plain", type: "button", onclick: () => form.closest("dialog").close() }, "Close");
   form.querySelector("footer").replaceChildren(h("span", { class: "quiet push" }, missing, ...(file || [])), close, go);
   check();
 }
@@ -101,7 +103,8 @@ function announce(job) {
 }
 
 function head() {
-  return h("header", {}, h("h2", { id: "export-title" }, "Export"), h("button", { class: "icon", "aria-label": "Close", value: "close" }, icon("close")));
+  const close = (/** @type {any} */ event) => event.currentTarget.closest("dialog").close();
+  return h("header", {}, h("h2", { id: "export-title" }, "Export"), h("button", { class: "icon", "aria-label": "Close", type: "button", onclick: close }, icon("close")));
 }
 
 /** @param {string} chosen */

@@ -34,7 +34,7 @@ function elsewhere(event) {
   const target = /** @type {HTMLElement} */ (event.target);
   if ($("editor").hidden || document.querySelector("dialog[open]")) return true;
   if (target.matches?.("input:not([type=range]), select, textarea")) return true;
-  const onButton = target.matches?.("button, [role=radio]") && (event.key === "Enter" || event.key === " ");
+  const onButton = target.matches?.("button, [role=radio], a[href]") && (event.key === "Enter" || event.key === " ");
   return onButton || Boolean(target.matches?.("input[type=range]") && event.key.startsWith("Arrow"));
 }
 
@@ -64,7 +64,7 @@ function keyUp(event, store, actions, pen) {
     store.set({ spaceHeld: false });
     if (!pen.panned && !elsewhere(event)) actions.play();
   }
-  const found = actionOf(event);
+  const found = actionOf({ key: event.key, code: event.code }); // Shift may have come after it
   if (found?.held) store.set({ [HELD[found.action]]: false });
 }
 

@@ -37,7 +37,7 @@ export function objectList(store, editing) {
     if (shown !== objectId) list.querySelector("[aria-current=true]")?.scrollIntoView({ block: "nearest" });
     shown = objectId;
     const field = list.querySelector("input.name");
-    if (field) (field.focus(), field.select());
+    if (field && field !== document.activeElement) (field.focus(), field.select());
   };
   const finish = (/** @type {ObjectFacts} */ object, /** @type {string | null} */ name) => {
     if (!renaming) return;

@@ -16,14 +16,14 @@ export class Pen {
   constructor(stage) {
     this.stage = stage;
     this.store = stage.store;
-    /** @type {{kind: "stroke" | "paint" | "pan", id: number, began: number, from: [number, number], erase?: boolean, before?: Uint8Array, version?: number} | null} */
+    /** @type {{kind: "stroke" | "paint" | "pan", id: number, began: number, second: boolean, at: {x: number, y: number}, from: [number, number], erase?: boolean, before?: Uint8Array, version?: number} | null} */
     this.drag = null;
     this.panned = false; // Space was used to pan: letting it go does not play
     const { canvas } = stage;
     canvas.addEventListener("pointerdown", (event) => this.down(event));
     canvas.addEventListener("pointermove", (event) => this.moved(event));
     canvas.addEventListener("pointerup", (event) => this.up(event));
-    canvas.addEventListener("pointercancel", () => this.drop());
+    canvas.addEventListener("pointercancel", (event) => this.drag?.id === event.pointerId && this.drop());
     canvas.addEventListener("pointerleave", () => this.hover(null));
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
@@ -36,10 +36,11 @@ export class Pen {
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   }
 
-  /** @param {PointerEvent} event @returns {[number, number]} in frame pixels, on the frame */
+  /** @param {PointerEvent} event @returns {[number, number]} in frame pixels, on the frame; a drag stays in the panel where it began */
   point(event) {
     const clip = /** @type {import("../data/types.js").Project} */ (this.stage.project).clip;
-    const [x, y] = this.stage.toFrame(toImage(this.store.state.view, this.screen(event)));
+    const place = toImage(this.store.state.view, this.screen(event));
+    const [x, y] = this.stage.toFrame(place, this.drag?.second ?? this.stage.inSecond(place));
     return [Math.max(0, Math.min(clip.width, x)), Math.max(0, Math.min(clip.height, y))];
   }
 
@@ -55,7 +56,9 @@ export class Pen {
     this.stage.canvas.focus({ preventScroll: true });
     this.stage.canvas.setPointerCapture(event.pointerId);
     const begin = (/** @type {"stroke" | "paint" | "pan"} */ kind, erase = false) => {
-      this.drag = { kind, id: event.pointerId, began: Date.now(), from: this.point(event), erase };
+      const at = this.screen(event);
+      const second = this.stage.inSecond(toImage(state.view, at));
+      this.drag = { kind, id: event.pointerId, began: Date.now(), second, at, from: this.point(event), erase };
     };
     if (event.button === 1 || state.spaceHeld) {
       event.preventDefault();
@@ -71,7 +74,7 @@ export class Pen {
       begin("stroke");
       this.store.set({ picked: null, playing: false });
     } else if (this.takeBrush()) {
-      begin("paint", (state.tool === "eraser") !== (this.kind(event) === "remove"));
+      begin("paint", state.tool === "eraser" || this.kind(event) === "remove");
       this.holdBrush();
       this.dab(this.point(event));
     }
@@ -101,7 +104,9 @@ export class Pen {
     if (!drag || drag.id !== event.pointerId) return;
     if (drag.kind === "pan") {
       this.panned = true;
-      stage.move(pan(this.store.state.view, event.movementX, event.movementY));
+      const at = this.screen(event);
+      stage.move(pan(this.store.state.view, at.x - drag.at.x, at.y - drag.at.y));
+      drag.at = at;
       return;
     }
     const events = event.getCoalescedEvents?.() ?? [];

@@ -37,6 +37,7 @@ export class Stage {
     /** @type {{x: number, y: number, kind: "add" | "remove"} | null} */
     this.cursor = null;
     new ResizeObserver(() => this.resize()).observe(this.canvas);
+    this.watchScale();
     store.watch(
       ["project", "sending", "tick", "t", "tool", "sign", "objectId", "picked", "brush", "overlay", "opacity", "hidden", "before", "view", "study"],
       () => this.schedule(),
@@ -62,11 +63,14 @@ export class Stage {
     return { width: count * clip.width + (count - 1) * GAP, height: clip.height };
   }
 
-  /** @param {{x: number, y: number}} point in the world @returns {[number, number]} in the frame, of whichever panel */
-  toFrame(point) {
-    const width = this.project?.clip.width ?? 1;
-    const second = this.panels.length > 1 && point.x > width + GAP / 2;
-    return [second ? point.x - width - GAP : point.x, point.y];
+  /** @param {{x: number, y: number}} point in the world @returns {boolean} whether it is in the second of two panels */
+  inSecond(point) {
+    return this.panels.length > 1 && point.x > (this.project?.clip.width ?? 1) + GAP / 2;
+  }
+
+  /** @param {{x: number, y: number}} point in the world @param {boolean} second as seen from the second panel @returns {[number, number]} in the frame */
+  toFrame(point, second) {
+    return [second ? point.x - (this.project?.clip.width ?? 1) - GAP : point.x, point.y];
   }
 
   /** Another project: nothing of the one before stays, and what is drawn before its first frame is there does not count. */
@@ -82,10 +86,15 @@ export class Stage {
     const box = this.canvas.getBoundingClientRect();
     if (!box.width || !box.height) return;
     this.size = { width: box.width, height: box.height };
-    this.canvas.width = Math.round(box.width * devicePixelRatio);
-    this.canvas.height = Math.round(box.height * devicePixelRatio);
     if (this.fitted) this.fit();
     this.schedule();
+  }
+
+  /** Draw anew on a screen of another scale, where the size in CSS pixels stays. */
+  watchScale() {
+    const scale = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+    const changed = () => (this.watchScale(), this.schedule());
+    scale.addEventListener("change", changed, { once: true });
   }
 
   fit() {
@@ -121,6 +130,9 @@ export class Stage {
     const { context } = this;
     const editing = this.editing();
     const s = this.store.state;
+    const [width, height] = [Math.round(this.size.width * devicePixelRatio), Math.round(this.size.height * devicePixelRatio)];
+    if (this.canvas.width !== width) this.canvas.width = width;
+    if (this.canvas.height !== height) this.canvas.height = height;
     context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     context.fillStyle = "#0a0b0e";
     context.fillRect(0, 0, this.size.width, this.size.height);

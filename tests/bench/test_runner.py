@@ -19,7 +19,7 @@ import torch
 
 from ivos.bench.execution import Execution
 from ivos.bench.rules import Rules
-from ivos.bench.runner import as_source, benchmark, list_samples, run
+from ivos.bench.runner import Subset, as_source, benchmark, list_samples, run
 from ivos.bench.sample import SampleResult, run_sample
 from ivos.bench.scoring import Scorer
 from ivos.bench.segmenters import GivenSource, NamedSource
@@ -277,6 +277,21 @@ def test_human_scribbles_make_samples(make_davis: Callable[..., Path]) -> None:
         failed = run(as_source(only_strokes), Davis(root), NO_BUDGET, Execution()).failed
         assert len(failed) == 1
         assert sentence in str(failed[0].error)
+    (folder / "003.json").write_bytes((folder / "001.json").read_bytes())
+    for bad in ("001", "003"):  # a failed sample counts for all objects, whichever it is
+        for name in ("001", "002", "003"):
+            whole = ScribbleFile("two", 6, (Annotation(0, strokes),))
+            write_scribbles(folder / f"{name}.json", whole if name != bad else replace(whole, sequence="else"))
+        report = run(as_source(only_strokes), Davis(root), NO_BUDGET, Execution())
+        assert {result.num_objects for result in report.results} == {2}
+        played = [result for result in report.results if result.rounds]
+        each = np.mean([result.rounds[0].scores[..., 0].mean() for result in played])
+        assert report.summary["rounds"]["J"][0] == pytest.approx(each * 2 / 3)
+
+
+def test_a_sequence_that_is_named_twice_is_played_once(davis: Davis) -> None:
+    report = run(as_source(only_strokes), Subset(davis, ("one", "one")), NO_BUDGET, Execution())
+    assert [result.sequence for result in report.results] == ["one"]
 
 
 def test_merged_clips_have_one_object(make_davis: Callable[..., Path]) -> None:

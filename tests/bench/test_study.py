@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from ivos.bench.meter import Doing, Meter, StudyTimes
-from ivos.bench.study import COLUMNS, StudyVideo, read_rows, run_study, study_file, write_rows
+from ivos.bench.runner import Subset
+from ivos.bench.study import COLUMNS, StudyRow, StudyVideo, read_rows, run_study, study_file, write_rows
+from ivos.bench.study_files import broken_off_study, note_dataset
 from ivos.bench.study_report import read_study, study_table, write_study_report
 from ivos.cli import main
 from ivos.core.metrics import region_similarity
@@ -178,6 +180,41 @@ def test_the_report_averages_videos_then_users(tmp_path: Path) -> None:
     assert "| lite | 2 | 3 | 10.0 | 2.00 | 0.500 | 0.500 | 4.0 | 2.0 | 4.0 |" in study_table(figures)
     write_study_report(tmp_path / "report", figures)
     assert {file.name for file in (tmp_path / "report").iterdir()} == {"study.md", "figure7.png", "figure7.svg"}
+
+
+def test_two_sessions_of_one_user_are_videos_of_their_own(tmp_path: Path) -> None:
+    for day, line in ((1, "bear,1,1,0.5,0.5,2,1,7,10"), (2, "bear,1,5,0.9,0.9,50,25,25,100")):
+        file = tmp_path / f"Alg[lite]_2020082{day}_090507/result_ann.csv"
+        file.parent.mkdir()
+        file.write_text(",".join(COLUMNS) + f"\n{line}\n")
+    lite = read_study([tmp_path])["lite"]
+    assert (lite.users, lite.videos, lite.seconds, lite.rounds) == (("ann",), 2, 55, 3)
+    assert lite.j == pytest.approx(0.7)
+
+
+def test_a_study_goes_on_with_its_own_data_set_only(make_davis: Callable[..., Path], tmp_path: Path) -> None:
+    root = make_davis({"one": 1, "two": 1})
+    both = Davis(root)
+    file = study_file(tmp_path, "lite", "ann", datetime(2020, 8, 23))
+    write_rows(file, [StudyRow("one", 1, 1, 0.5, 0.5, 1.0, 1.0, 1.0, 3.0)])
+    note_dataset(file, both)
+    assert broken_off_study(tmp_path, "lite", "ann", both) == file
+    assert broken_off_study(tmp_path, "lite", "ann", Subset(both, ("one", "two"))) is None
+
+
+def test_a_round_that_failed_can_be_run_again(model: ATNet, make_davis: Callable[..., Path]) -> None:
+    davis = Davis(make_davis({"one": 1}))
+    video = StudyVideo(model, davis["one"])
+    video.select_frame(1)
+    video.draw([Scribble(1, [(0.2, 0.2)])])
+    (unreadable,) = davis.root.rglob("JPEGImages/**/one/00004.*")
+    content = unreadable.read_bytes()
+    unreadable.write_bytes(b"")
+    with pytest.raises(InputError):
+        video.run()
+    unreadable.write_bytes(content)
+    video.run()
+    assert [row.rounds for row in video.satisfied()] == [1]
 
 
 def test_bad_results(tmp_path: Path) -> None:

@@ -57,6 +57,16 @@ def test_paint_is_carried_to_other_frames_and_undone_as_a_step(session, make_cli
     np.testing.assert_array_equal(np.stack(list(session.masks)), before)
 
 
+def test_paint_of_an_object_that_is_not_drawn_stays_within_the_brush(make_networks, make_clip):
+    session = Session(make_networks(), make_clip(), 2)
+    shown = session.annotate(3, [Scribble(1, [(0.2, 0.2), (0.5, 0.2)])])
+    mask = shown.copy()
+    mask[20:22, 30:33] = 2
+    np.testing.assert_array_equal(session.paint(3, mask), mask)
+    list(session.propagate())
+    np.testing.assert_array_equal(session.mask(3)[20:22, 30:33], 2)
+
+
 def test_a_later_stroke_takes_paint_away_only_where_it_runs(session):
     mask = np.zeros(session.frames.size, np.uint8)
     mask[:10] = 1

@@ -11,6 +11,7 @@ import ivos
 from ivos.engine.archive import pack
 from ivos.engine.session import Session
 from ivos.errors import InputError, OutputError
+from ivos.io.video_writer import write_video
 from ivos.model.atnet import build
 from ivos.model.config import PRESETS
 from ivos.model.weights import load_weights, save_weights
@@ -135,6 +136,16 @@ def test_missing_foreign_and_damaged_files_are_refused(session, tmp_path):
         (tmp_path / "cut.ivos").write_bytes(whole[:length])
         with pytest.raises(InputError):
             ivos.open_session(tmp_path / "cut.ivos", session.model, session.frames)
+
+
+def test_a_session_is_never_saved_over_its_clip(session, tmp_path):
+    clip = tmp_path / "clip.mp4"
+    write_video(clip, [session.frames[t] for t in range(3)], fps=10)
+    content = clip.read_bytes()
+    own = Session(session.model, ivos.read_video(clip))
+    with pytest.raises(InputError, match="would replace its clip"):
+        own.save(clip)
+    assert clip.read_bytes() == content
 
 
 def test_a_layer_of_another_size_is_refused(session, tmp_path):

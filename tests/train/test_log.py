@@ -25,7 +25,7 @@ def test_going_on_takes_out_steps_that_the_checkpoint_does_not_know_and_half_row
     assert read_log(path) == {"step": [1], "other": [7]}
 
 
-@pytest.mark.parametrize("text", ["hello\nworld\n", "step,loss\n1\n"])
+@pytest.mark.parametrize("text", ["hello\nworld\n", "step,loss\n1\n", "step,loss\nx,1\n", "step,loss\n1,x\n"])
 def test_what_is_no_log_is_refused(text, tmp_path):
     path = tmp_path / "log.csv"
     path.write_text(text)

@@ -175,6 +175,12 @@ def test_shrinking_keeps_the_place():
     assert float((before - after).abs().mean()) < 6
 
 
+def test_a_line_is_shrunk_as_far_as_it_goes():
+    small, _ = shrunk(np.full((5, 960, 4), 90, np.uint8), np.diag([14.0, 14.0, 1.0]))
+    assert min(small.shape[:2]) == 1
+    assert (small == 90).all()
+
+
 def test_views_show_the_object():
     mask = np.zeros((100, 150), bool)
     mask[40:60, 60:90] = True

@@ -7,8 +7,8 @@ from torch.utils.data import default_collate
 
 from ivos.model.atnet import build
 from ivos.model.config import PRESETS
-from ivos.train.config import A_NET, T_NET
-from ivos.train.lite_annotation_stages import LiteAnnotationStage, corrected
+from ivos.train.config import A_NET, A_NET_BESIDE_T_NET, T_NET
+from ivos.train.lite_annotation_stages import LiteAnnotationBesideStage, LiteAnnotationStage, corrected
 from ivos.train.lite_samples import LiteSampling
 from ivos.train.lite_stages import LiteTransferStage
 from ivos.train.losses import map_error, mask_loss
@@ -106,6 +106,19 @@ def test_lite_stages_train_what_they_say_and_nothing_else(kind, lite, scenery):
         assert not moved & set(frozen)
         assert any(name.startswith("encoder.backbone.stages.3.0.expand.0") for name in moved)
         assert any(name.startswith("encoder.neck_deep.1.running") for name in moved)
+
+
+def test_a_batch_shared_out_beside_t_net_has_the_loss_of_the_whole(lite, scenery):
+    stage = LiteAnnotationBesideStage(lite, A_NET_BESIDE_T_NET)
+    with torch.no_grad():
+        for parameter in lite.annotation_net.parameters():
+            parameter.mul_(1.02)
+    batch = batch_of(LiteSampling(scenery, (1,)), 4, sequences=False)
+    stage.train_mode()
+    whole = stage(batch)[1]["moved"]
+    parts = [stage({name: value[i::2] for name, value in batch.items()})[1]["moved"] for i in range(2)]
+    assert whole > 0
+    assert whole == pytest.approx(np.mean(parts), rel=1e-4)
 
 
 def test_answers_are_probabilities_and_leave_no_trace(lite, scenery):

@@ -38,11 +38,15 @@ class Subset:
 
     Attributes:
         dataset: The whole.
-        sequences: The names, in the order to run them.
+        sequences: The names, in the order to run them; one that comes twice counts once.
     """
 
     dataset: Dataset
     sequences: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Leave out what comes again."""
+        object.__setattr__(self, "sequences", tuple(dict.fromkeys(self.sequences)))
 
     def __getitem__(self, name: str, /) -> Clip:
         """One of them."""

@@ -133,8 +133,12 @@ def run_sample(
 
 
 def failed_sample(sample: Sample, error: str) -> SampleResult:
-    """The result of a sample that could not be started."""
-    return SampleResult(sample.clip.name, sample.scribble_idx, 1, (), (), error, is_human=sample.is_human)
+    """The result of a sample that could not be started, or was not finished by any process."""
+    try:
+        num_objects = read_truth(sample.clip).num_objects
+    except IvosError:
+        num_objects = 1
+    return SampleResult(sample.clip.name, sample.scribble_idx, num_objects, (), (), error, is_human=sample.is_human)
 
 
 def _first_annotations(sample: Sample, truth: Truth, rules: Rules) -> tuple[Annotation, ...]:

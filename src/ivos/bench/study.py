@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from glob import escape
 from pathlib import Path
 from typing import Protocol
 
@@ -19,54 +14,16 @@ from ivos.bench.first_round import Truth, read_truth
 from ivos.bench.meter import Doing, Meter
 from ivos.bench.runner import Dataset
 from ivos.bench.scoring import Scorer
+from ivos.bench.study_files import COLUMNS, StudyRow, note_dataset, read_rows, study_file, write_rows
 from ivos.engine.session import Session
 from ivos.errors import InputError, SessionOrderError
-from ivos.io.atomic import atomic_write
 from ivos.io.clips import Clip
 from ivos.model.networks import Networks
 from ivos.types import LabelMask, Scribble
 
-COLUMNS = (
-    "sequence",
-    "obj_id",
-    "N_rounds",
-    "final_J",
-    "final_F",
-    "scribble_time",
-    "operation_time",
-    "finding_time",
-    "total_time",
-)
-"""Of a result file: one row an object, times in seconds."""
+__all__ = ["COLUMNS", "StudyRow", "StudyUser", "StudyVideo", "read_rows", "run_study", "study_file", "write_rows"]
 
 Clock = Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class StudyRow:
-    """What one object of one video took and reached; the times are the video's.
-
-    Attributes:
-        sequence: Its name.
-        object_id: 1..K.
-        rounds: Until the user was satisfied.
-        j: Final region similarity, mean over the frames.
-        f: Final contour accuracy, mean over the frames.
-        scribble_seconds: Spent on drawing.
-        operation_seconds: Spent on waiting for masks.
-        finding_seconds: Spent on looking for errors.
-        total_seconds: All of it.
-    """
-
-    sequence: str
-    object_id: int
-    rounds: int
-    j: float
-    f: float
-    scribble_seconds: float
-    operation_seconds: float
-    finding_seconds: float
-    total_seconds: float
 
 
 class StudyVideo:
@@ -132,7 +89,7 @@ class StudyVideo:
         return self._session.annotate(self._frame, scribbles)
 
     def run(self) -> None:
-        """Compute the masks of all frames; from then on the user looks at them.
+        """Compute the masks of all frames; from then on the user looks at them, or draws on if it failed.
 
         Raises:
             SessionOrderError: Nothing was drawn in this round.
@@ -140,9 +97,13 @@ class StudyVideo:
         if not self._session.pending:
             raise SessionOrderError("Nothing was drawn in this round; draw on a frame before running.")
         self.meter.operate(self._clock())
+        try:
+            for _ in self._session.propagate():
+                pass
+        except BaseException:
+            self.meter.broken_off(self._clock())
+            raise
         self._frame = None
-        for _ in self._session.propagate():
-            pass
         self.meter.find(self._clock())
 
     def satisfied(self) -> list[StudyRow]:
@@ -204,6 +165,7 @@ def run_study(
         OutputError: The file cannot be written.
     """
     rows = read_rows(file) if file.exists() else []
+    note_dataset(file, dataset)
     for name in sorted(set(dataset.sequences) - {row.sequence for row in rows}):
         video = StudyVideo(model, dataset[name], clock)
         user(video)
@@ -214,70 +176,3 @@ def run_study(
         rows += video.satisfied()
         write_rows(file, rows)
     return rows
-
-
-def study_file(folder: Path, method: str, user: str, started: datetime) -> Path:
-    """Where a user's results go: `FOLDER/Alg[METHOD]_YYYYmmdd_HHMMSS/result_USER.csv`.
-
-    Raises:
-        InputError: The user's name is empty or cannot be part of a file name.
-    """
-    if not user or any(sign in user for sign in '/\\:\0"') or user.startswith("."):
-        raise InputError(f"The user's name is {user!r}; expected a name that can be part of a file name.")
-    return folder / f"Alg[{method}]_{started:%Y%m%d_%H%M%S}" / f"result_{user}.csv"
-
-
-def broken_off_study(folder: Path, method: str, user: str, sequences: Iterable[str]) -> Path | None:
-    """The user's newest result file, named as by `study_file`, if sequences are missing in it; else None.
-
-    Raises:
-        InputError: The file is damaged, or about other sequences.
-    """
-    files = list(folder.glob(f"Alg{escape(f'[{method}]')}_*/result_{escape(user)}.csv"))
-    if not files:
-        return None
-    newest = max(files, key=lambda path: path.parent.name)
-    done, every = {row.sequence for row in read_rows(newest)}, set(sequences)
-    if not done <= every:
-        other = ", ".join(sorted(done - every))
-        raise InputError(f"'{newest}' is about other sequences ({other}); move it away, or take another user's name.")
-    return None if done == every else newest
-
-
-def write_rows(file: Path, rows: Iterable[StudyRow]) -> None:
-    """Write a result file, whole or not at all.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        times = (row.scribble_seconds, row.operation_seconds, row.finding_seconds, row.total_seconds)
-        writer.writerow([row.sequence, row.object_id, row.rounds, row.j, row.f, *times])
-    with atomic_write(file) as out:
-        out.write(text.getvalue().encode())
-
-
-def read_rows(file: Path) -> list[StudyRow]:
-    """The rows of a result file.
-
-    Raises:
-        InputError: It is missing or not such a file.
-    """
-    try:
-        lines = list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The study result '{file}' cannot be read ({error}).") from error
-    if not lines or tuple(lines[0]) != COLUMNS:
-        raise InputError(f"'{file}' is no study result: its first line is not {','.join(COLUMNS)}.")
-    try:
-        return [StudyRow(line[0], int(line[1]), int(line[2]), *_numbers(line[3:])) for line in lines[1:]]
-    except (ValueError, IndexError, TypeError) as error:
-        raise InputError(f"'{file}' is no study result: a row is damaged ({error}).") from error
-
-
-def _numbers(cells: list[str]) -> tuple[float, float, float, float, float, float]:
-    j, f, scribble, operation, finding, total = map(float, cells)
-    return j, f, scribble, operation, finding, total

@@ -10,7 +10,7 @@ from statistics import fmean
 
 from ivos.bench.figures import new_figure, save_figure
 from ivos.bench.report import markdown_table, write_text
-from ivos.bench.study import StudyRow, read_rows
+from ivos.bench.study_files import StudyRow, read_rows
 from ivos.errors import InputError
 
 FOLDER_NAME = re.compile(r"Alg\[(?P<method>.+)\]_\d{8}_\d{6}")
@@ -50,12 +50,12 @@ def read_study(places: Sequence[str | Path]) -> dict[str, StudyFigures]:
     Raises:
         InputError: A place does not exist, holds no result, or a result is damaged.
     """
-    found: dict[str, dict[str, list[StudyRow]]] = {}
+    found: dict[str, dict[str, list[list[StudyRow]]]] = {}  # method, user, session
     for file in dict.fromkeys(file.resolve() for place in places for file in _files(Path(place))):
         match = FOLDER_NAME.fullmatch(file.parent.name)
         method = match["method"] if match else file.parent.name
         user = file.stem.removeprefix("result_")
-        found.setdefault(method, {}).setdefault(user, []).extend(read_rows(file))
+        found.setdefault(method, {}).setdefault(user, []).append(read_rows(file))
     figures = {method: _figures(method, users) for method, users in sorted(found.items())}
     if not figures:
         raise InputError("There is no study result to report; give result_*.csv files or folders with some.")
@@ -112,10 +112,11 @@ def _files(place: Path) -> list[Path]:
     return [place]
 
 
-def _figures(method: str, users: Mapping[str, Sequence[StudyRow]]) -> StudyFigures:
+def _figures(method: str, users: Mapping[str, Sequence[Sequence[StudyRow]]]) -> StudyFigures:
     videos = [
         [row for row in rows if row.sequence == name]
-        for rows in users.values()
+        for sessions in users.values()
+        for rows in sessions
         for name in dict.fromkeys(row.sequence for row in rows)
     ]
     if not videos:

@@ -47,7 +47,8 @@ def study(
         year: DAVIS-2016 (one object) or DAVIS-2017.
         out: Folder for the results.
     """
-    from ivos.bench.study import broken_off_study, run_study, study_file
+    from ivos.bench.study import run_study
+    from ivos.bench.study_files import broken_off_study, study_file
     from ivos.io.davis import Davis
     from ivos.model.weights import load_model
 
@@ -55,7 +56,7 @@ def study(
     davis = Davis(root, split=split, year=year)
     method = Path(model).stem
     fresh = study_file(out, method, user, datetime.now())
-    file = broken_off_study(out, method, user, davis.sequences) or fresh
+    file = broken_off_study(out, method, user, davis) or fresh
     run_study(networks, davis, LineUser(file.parent / "masks", iter(sys.stdin)), file)
     say(f"The results are in {file}")
 

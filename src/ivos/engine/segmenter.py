@@ -81,7 +81,9 @@ class ClipSegmenter:
             before = self._before(previous, ids)
             maps = self._maps((*earlier, *scribbles), previous, ids, before)
             if scribbles:
-                result, features = self._answer(frame, ids, before, maps)
+                known = {each.object_id for each in (*earlier, *scribbles)} | set(previous.objects if previous else ())
+                painted = [row for row, k in enumerate(ids) if brushwork is not None and k not in known]
+                result, features = self._answer(frame, ids, before, maps, painted)
             else:
                 result = self._result(self._rows(previous, ids), ids)
             result = self.holding(frame, result, (*earlier, *scribbles))
@@ -177,14 +179,16 @@ class ClipSegmenter:
         return before
 
     def _answer(
-        self, frame: int, ids: tuple[int, ...], before: Tensor, maps: Maps
+        self, frame: int, ids: tuple[int, ...], before: Tensor, maps: Maps, painted: Sequence[int]
     ) -> tuple[FrameResult, NDArray[np.float32]]:
-        """A-Net's own answer: the result and the object features."""
+        """A-Net's own answer: the result, without the rows of objects that are only painted, and the features."""
         positive, negative = maps
         answer = self._networks.annotate(self.canvas.image(frame), self.features[frame], before, positive, negative)
         logits, config = answer.logits.float(), self._networks.config
         if config.strokes_hold:
             logits = held_to_strokes(logits, positive, negative, config.fusion_threshold)
+        if painted:
+            logits[list(painted)] = -LOGIT_LIMIT
         return self._result(logits, ids), answer.object_features.float().cpu().numpy()
 
     def _described(self, frame: int, result: FrameResult, brushwork: LabelMask, maps: Maps) -> NDArray[np.float32]:

@@ -267,7 +267,7 @@ class Session:
 
         Raises:
             OutputError: The file cannot be written; an older file of that name is left as it was.
-            InputError: The clip is not where it was read from any more.
+            InputError: The clip is not where it was read from any more, or the file would take its place.
         """
         path = Path(path)
         states, current = pack(self.history)

@@ -39,9 +39,11 @@ def refer_to_clip(frames: Frames, project: Path) -> ClipReference:
     """The reference to a clip as the project file at `project` keeps it.
 
     Raises:
-        InputError: The clip's file is not there any more.
+        InputError: The clip's file is not there any more, or the project would take its place.
     """
     source: Path | None = getattr(frames, "path", None)
+    if source is not None and source.resolve() == project.resolve():
+        raise InputError(f"The project '{project}' would replace its clip; give it another name, such as clip.ivos.")
     absolute = "" if source is None else str(source.resolve())
     relative = "" if source is None else _relative(absolute, project)
     return ClipReference(

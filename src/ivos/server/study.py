@@ -13,7 +13,7 @@ import numpy as np
 from ivos.bench.first_round import Truth, read_truth
 from ivos.bench.meter import Doing, Meter
 from ivos.bench.scoring import Scorer
-from ivos.bench.study import StudyRow, broken_off_study, read_rows, study_file, write_rows
+from ivos.bench.study_files import StudyRow, broken_off_study, note_dataset, read_rows, study_file, write_rows
 from ivos.errors import InputError
 from ivos.io.davis import Davis
 from ivos.io.images import ImageFolder
@@ -53,8 +53,9 @@ class Study:
         self._sequences = sorted(davis.sequences)
         results = library.root / "study"
         fresh = study_file(results, method, user, datetime.now())
-        earlier = broken_off_study(results, method, user, self._sequences)
+        earlier = broken_off_study(results, method, user, davis)
         self.file = earlier or fresh
+        note_dataset(self.file, davis)
         self._rows: list[StudyRow] = read_rows(earlier) if earlier else []
         self._lock = threading.RLock()
         self._number, self._num_frames, self._frame = -1, 0, -1

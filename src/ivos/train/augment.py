@@ -106,7 +106,7 @@ def warp(picture: NDArray[np.uint8], where: Tensor, *, outside: str = "reflectio
 
 def shrunk(picture: NDArray[np.uint8], matrix: Matrix) -> tuple[NDArray[np.uint8], Matrix]:
     """The picture halved until one output pixel covers less than two of its pixels, against aliasing."""
-    while np.sqrt(abs(np.linalg.det(matrix[:2, :2]))) > 1.7:
+    while min(picture.shape[:2]) > 1 and np.sqrt(abs(np.linalg.det(matrix[:2, :2]))) > 1.7:
         tensor = torch.tensor(picture).permute(2, 0, 1)[None].float()
         picture = F.avg_pool2d(tensor, 2)[0].permute(1, 2, 0).to(torch.uint8).numpy()
         matrix = np.diag([0.5, 0.5, 1.0]) @ matrix

@@ -15,6 +15,7 @@ from ivos.train.stages import Batch, Figures, Group, Stage, cell_share, unit
 from ivos.train.strokes import correction_maps
 from ivos.types import VOID
 
+FLAT = 1e-6  # the least variance of a sample's object features
 SECOND, HELD = 0.6, 0.5  # where A-Net alone is trained: weights of corrected answers and of kept object features
 
 
@@ -102,7 +103,8 @@ class LiteAnnotationBesideStage(LiteAnnotationStage):
             features = self.net.encode_image(unit(batch["image"]))
             wanted = describe(features, self.before(features, maps)[1], share, maps[:, 1:2])
         first, middle = self.net.annotation_net(features, maps)
-        moved = (describe(features, middle, share, maps[:, 1:2]) - wanted).square().mean() / wanted.var()
+        now = describe(features, middle, share, maps[:, 1:2])
+        moved = ((now - wanted).square().mean((1, 2, 3)) / wanted.var((1, 2, 3)).clamp(min=FLAT)).mean()
         second, _ = self.net.annotation_net(features, self._corrected(first, maps, batch))
         first_loss, first_j = self.answer_loss(first, truth)
         second_loss, second_j = self.answer_loss(second, truth)

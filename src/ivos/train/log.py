@@ -79,6 +79,14 @@ def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The training log {path} cannot be read.") from error
     names, *rows = [line.split(",") for line in lines[:-1]] or [[]]
-    if lines[:-1] and (names[:1] != ["step"] or any(len(row) != len(names) for row in rows)):
+    if lines[:-1] and (names[:1] != ["step"] or not all(len(row) == len(names) and _numbers(row) for row in rows)):
         raise InputError(f"{path} is not a training log; move it away, or give another folder.")
     return names, rows
+
+
+def _numbers(row: list[str]) -> bool:
+    try:
+        int(row[0]), [float(cell) for cell in row]
+    except ValueError:
+        return False
+    return True

@@ -52,7 +52,8 @@ def test_the_keys_count_the_objects_in_the_list_and_hidden_ones_are_not_drawn_on
     editor.press("2")
     editor.page.wait_for_selector("[data-object='3'][aria-current='true']")
     editor.page.click("[data-object='3'] [aria-label='Hide']")
-    until(lambda: not server.project()["objects"][1]["visible"])
+    editor.page.wait_for_selector("[data-object='3'] [aria-label='Show']")
+    assert not server.project()["objects"][1]["visible"]
     editor.stroke(*ROCK)
     editor.toast("is hidden")
     assert server.project()["strokes"] == []

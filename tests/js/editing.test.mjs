@@ -265,3 +265,22 @@ test("a jump ends the playback", () => {
   actions["frame.last"]();
   assert.deepEqual([store.state.t, store.state.playing], [3, false]);
 });
+
+test("a frame that did not come is asked for again where the user still is", async () => {
+  const a = edit("a", 3);
+  const asked = [];
+  globalThis.createImageBitmap = async () => ({ width: 4, height: 4, close() {} });
+  const fetched = globalThis.fetch;
+  globalThis.fetch = async (path) => {
+    asked.push(path);
+    return asked.length > 1 ? new Response("jpeg") : new Response("", { status: 503 });
+  };
+  a.frames.look(0, false);
+  a.frames.queue = [];
+  await settle();
+  assert.equal(a.frames.get(0), undefined);
+  await new Promise((resolve) => setTimeout(resolve, 2200));
+  assert.ok(a.frames.get(0));
+  globalThis.fetch = fetched;
+  delete globalThis.createImageBitmap;
+});

@@ -4,6 +4,7 @@ import { Budget, wanted } from "../pure/playback.js";
 
 const BUDGET_BYTES = 400e6;
 const AT_ONCE = 3;
+const REST = 2000; // milliseconds after a frame that did not come
 const FULL_HEIGHT = 1200; // taller clips are shown scaled down to 1080 lines
 
 export class Frames {
@@ -27,6 +28,7 @@ export class Frames {
     this.queue = [];
     this.cost = clip.width * clip.height * 4 * Math.min(1, (1080 / clip.height) ** 2 || 1);
     this.closed = false;
+    this.at = 0; // where the user is
   }
 
   /** @param {number} t @returns {ImageBitmap | undefined} */
@@ -36,6 +38,7 @@ export class Frames {
 
   /** Say where the user is: what to fetch next. @param {number} t @param {boolean} playing */
   look(t, playing) {
+    this.at = t;
     const room = Math.max(4, Math.floor(BUDGET_BYTES / this.cost) - 4);
     const ahead = Math.min(room, playing ? 60 : 40);
     this.queue = wanted(t, this.clip.num_frames, ahead, Math.min(playing ? 2 : 12, room - ahead));
@@ -62,11 +65,19 @@ export class Frames {
       this.failed.delete(t);
       this.arrived(t);
     } catch {
-      this.failed.set(t, performance.now() + 2000);
+      this.failed.set(t, performance.now() + REST);
+      setTimeout(() => this.again(t), REST + 1);
     } finally {
       this.loading.delete(t);
       this.pump();
     }
+  }
+
+  /** Ask once more for a frame that the user still waits for. @param {number} t */
+  again(t) {
+    if (t !== this.at) return;
+    this.queue.unshift(t);
+    this.pump();
   }
 
   close() {

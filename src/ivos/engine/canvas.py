@@ -183,8 +183,8 @@ class Canvas:
         before: FrameResult | None,
         locked: Collection[int],
         without: Collection[int] = (),
-    ) -> FrameResult:
-        """A result in which locked objects are shown on the same pixels as before, no more and no fewer.
+    ) -> tuple[FrameResult, LabelMask]:
+        """A result in which locked objects are shown on the same pixels as before, and its label mask.
 
         Args:
             t: The frame.
@@ -197,9 +197,10 @@ class Canvas:
         theirs = np.isin(old, list(locked))
         wrong = (old != new) & (theirs | np.isin(new, list(locked)))
         if not wrong.any():
-            return result
+            return result, new
         held = np.full(self.size, VOID, np.uint8) if result.held is None else result.held
-        return replace(result, held=np.where(wrong, np.where(theirs, old, np.uint8(BACKGROUND)), held))
+        result = replace(result, held=np.where(wrong, np.where(theirs, old, np.uint8(BACKGROUND)), held))
+        return result, self.shown(t, result, without)
 
     def exact_probability(self, t: int, result: FrameResult | None, ids: Sequence[int]) -> NDArray[np.float32]:
         """The probability of each object of `ids` in frame t at full size, (len(ids), *size), that agrees with `shown`:

@@ -191,8 +191,9 @@ class Step:
     def _keeping(self, frame: int, locked: tuple[int, ...]) -> Step | None:
         """The step whose mask of a frame objects keep that are locked now: this one, or one that shows them alike."""
         old = self.waiting.get(frame)
-        same = old is not None and old.locked == locked
-        return old.keeping if old is not None and same else self if locked else None
+        if old is not None and old.locked == locked:
+            return old.keeping
+        return self if locked else None
 
     def _led(self, carried: Sequence[Stroke]) -> frozenset[int]:
         """The objects whose results some strokes of one frame have led to: their own, or all that are drawn there."""

@@ -157,7 +157,7 @@ class Viewer:
 
         def finished(t: int, result: FrameResult) -> tuple[FrameResult, LabelMask]:
             if locked:
-                result = canvas.locking(t, result, state.shown(t), locked, removed)
+                return canvas.locking(t, result, state.shown(t), locked, removed)
             return result, canvas.shown(t, result, removed)
 
         return finished
@@ -245,7 +245,7 @@ class Viewer:
                 features = features.copy()
                 for k in locked:
                     features[objects.index(k)] = earlier.object_features[earlier.result.objects.index(k)]
-        result = self.canvas.locking(t, result, kept, waiting.locked, step.removed)
+        result, _ = self.canvas.locking(t, result, kept, waiting.locked, step.removed)
         return replace(pending, result=result, object_features=features)
 
     def _with_rows(

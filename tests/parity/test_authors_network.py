@@ -175,18 +175,20 @@ def test_features_depend_on_nothing_but_the_frame(net, golden):
 
 
 def test_bf16_takes_and_gives_float32(net, golden):
-    exact = net.state_dict().items()
+    exact = net
     with torch.device("meta"):
         net = PaperATNet(PRESETS["authors"]).eval()
-    net.load_state_dict({name: t.bfloat16() if t.is_floating_point() else t for name, t in exact}, assign=True)
-    pixels = image(golden, "anet_rgb_0")
+    state = {name: t.bfloat16() if t.is_floating_point() else t for name, t in exact.state_dict().items()}
+    net.load_state_dict(state, assign=True)
+    # A part of the frame: many CPUs have no instructions for bf16 and take a minute for all of it.
+    pixels, maps = (tensor[..., 16:64, 32:80] for tensor in (image(golden, "anet_rgb_0"), golden["anet_maps_0"]))
     with torch.inference_mode():
         features = net.encode_image(pixels)
-        result = net.annotate(pixels, features, *golden["anet_maps_0"].split(1, dim=1))
+        result = net.annotate(pixels, features, *maps.split(1, dim=1))
         again = [(features, result.object_features.float())]
         logits = net.transfer(features, again, features, result.logits.sigmoid())
+        expected = exact.annotate(pixels, exact.encode_image(pixels), *maps.split(1, dim=1)).logits
     assert features.s16.dtype == torch.bfloat16
     assert result.logits.dtype == logits.dtype == torch.float32
-    recorded = golden["anet_logits_0"]
-    assert (full_size(result.logits) - recorded).abs().max() < 0.05 * recorded.abs().max()
+    assert (result.logits - expected).abs().max() < 0.05 * expected.abs().max()
     assert logits.isfinite().all()

@@ -188,9 +188,8 @@ def test_strays_are_left_out_of_first_answers_and_transfers_and_struck_pieces_of
     both = torch.maximum(left, right).repeat(2, 1, 1, 1)
     net = copy.deepcopy(net)
 
-    def answer(_, maps):  # the second look sees a mirrored picture of one object
-        whole = maps.shape[-1] == 160
-        return (both if whole else both[:1].flip(-1)).clone(), torch.zeros(len(maps), 64, 24, 40)
+    def answer(_, maps):  # the frame at half its size is mirrored
+        return (both if maps.shape[-1] == 160 else both.flip(-1)).clone(), torch.zeros(2, 64, 24, 40)
 
     monkeypatch.setattr(net.annotation_net, "forward", answer)
     strokes, before = torch.zeros(2, 1, 96, 160), torch.full((2, 1, 96, 160), 0.5)
@@ -215,8 +214,8 @@ def test_a_corrections_answer_is_the_mean_of_two_passes(net, monkeypatch):
     middle, given = torch.zeros(2, net.config.widths.refine, 8, 8), []
 
     def answer(_, maps):
-        if maps.shape[-1] == 16:  # the second look
-            return torch.full((1, 1, 4, 4), 7.0), middle
+        if maps.shape[-1] == 16:  # the frame at half its size
+            return torch.full((2, 1, 4, 4), 7.0), middle
         given.append(maps[:, :1])
         return torch.full((2, 1, 8, 8), 2.0 * len(given)), middle
 
@@ -231,76 +230,43 @@ def test_a_corrections_answer_is_the_mean_of_two_passes(net, monkeypatch):
     torch.testing.assert_close(given[1], torch.full_like(before, 2.0).sigmoid())
 
 
-@pytest.fixture
-def looks(net, monkeypatch):
-    """The prompts (K, 3, H, W) of every pass of A-Net, which finds each cell under strokes, surer of it every time."""
-    given: list[torch.Tensor] = []
+@pytest.mark.parametrize("size", [(64, 96), (48, 80), (16, 16)])
+def test_a_first_answer_is_a_mean_with_that_on_the_mirrored_frame_at_half_its_size(net, monkeypatch, size):
+    strokes, none = torch.zeros(1, 1, *size), torch.zeros(1, 1, *size)
+    strokes[..., 4:8, 4:8] = 1
+    given: dict[bool, torch.Tensor] = {}
 
-    def answer(features, maps):
-        given.append(maps)
-        logits = F.max_pool2d(maps[:, 1:2], 4) * 10 * len(given) - 5
+    def answer(features, maps):  # the strokes' cells, twice as sure of them at half the size
+        given[len(given) == 0] = maps
+        logits = torch.nn.functional.avg_pool2d(maps[:, 1:2], 4) * 5 * len(given)
         assert logits.shape[-2:] == features.s4.shape[-2:]
-        return logits, torch.zeros(len(maps), net.config.widths.refine, *logits.shape[-2:])
+        return logits, torch.zeros(1, net.config.widths.refine, *logits.shape[-2:])
 
     monkeypatch.setattr(net.annotation_net, "forward", answer)
-    return given
-
-
-def first_answer(net, strokes, previous=0.5):
-    """A-Net's answer to positive strokes (K, 1, H, W) on a frame of noise."""
     with torch.inference_mode():
-        image = torch.rand(1, 3, *strokes.shape[-2:])
-        features = net.encode_image(image)
-        none = torch.zeros_like(strokes)
-        return net.annotate(image, features, none + previous, strokes, none).logits
+        image = torch.rand(1, 3, *size)
+        result = net.annotate(image, net.encode_image(image), none + 0.5, strokes, none)
+    small = given[False]
+    assert small.shape[-2:] == tuple(max(16, 16 * round(side / 32)) for side in size)
+    assert (small[:, :1] == 0.5).all()
+    assert small[:, 1, : small.shape[-2] // 2 + 1, small.shape[-1] // 2 :].sum() == small[:, 1].sum() > 0
+    assert result.logits.flatten().argmax() == size[1] // 4 + 1  # the cell under the strokes, here as there
+    assert result.logits.max() > 3.0  # 0.6 * 5, and something of the other
 
 
-@pytest.mark.parametrize("size", [(64, 96), (48, 80), (16, 16)])
-def test_a_first_answer_is_a_mean_with_that_on_mirrored_surroundings(net, looks, size):
-    strokes = torch.zeros(1, 1, *size)
-    strokes[..., 4:8, 4:8] = 1
-    logits = first_answer(net, strokes)
-    first, second = looks
-    assert first.shape[-2:] == size
-    assert (second[:, :1] == 0.5).all()
-    assert second[:, 1, : second.shape[-2] // 2 + 1, second.shape[-1] // 2 :].sum() == second[:, 1].sum() > 0
-    assert logits.flatten().argmax() == size[1] // 4 + 1  # the cell under the strokes, here as there
-    assert 5 < logits.max() < 15
-
-
-def test_the_second_look_is_at_each_objects_surroundings_and_at_large_ones_smaller(net, looks):
-    strokes = torch.zeros(3, 1, 320, 640)
-    strokes[0, :, 160:176, 320:336] = 1
-    strokes[1, :, 0:8, 0:8] = 1
-    strokes[2, :, 8:312, 8:632] = 1
-    logits = first_answer(net, strokes)
-    whole, small, corner, large = looks
-    assert whole.shape == (3, 3, 320, 640)
-    assert small.shape == (1, 3, 144, 144)
-    assert corner.shape == (1, 3, 80, 80)
-    assert large.shape[-1] == pytest.approx(2 * large.shape[-2], abs=16)
-    assert large[0, 0].numel() <= 0.3 * 320 * 640
-    pixels = torch.zeros(144, 144)
-    pixels[64:80, 64:80] = 1
-    assert torch.equal(small[0, 1], pixels)
-    assert torch.equal(logits[0] > 0, F.max_pool2d(strokes[0], 4) > 0)
-    far = logits[0, 0, :24]
-    assert torch.equal(far, torch.full_like(far, -5))  # out of the second look's sight the first answer stays
-
-
-def test_corrections_get_no_second_look(net, looks):
-    strokes = torch.zeros(2, 1, 64, 64)
-    strokes[..., 20:30, 20:40] = 1
-    previous = torch.tensor([0.5, 0.2]).view(2, 1, 1, 1)
-    encoded = net.encoder.register_forward_hook(lambda *_: passes.append(1))
-    passes: list[int] = []
-    first_answer(net, strokes, previous)
-    assert len(passes) == 2  # the frame, and what surrounds the first object
-    first_answer(net, strokes[1:], previous[1:])
-    encoded.remove()
-    assert len(passes) == 3
-
-
-def test_an_object_without_strokes_that_is_not_found_gets_no_second_look(net, looks):
-    assert (first_answer(net, torch.zeros(1, 1, 64, 64)) < 0).all()
-    assert len(looks) == 1
+def test_more_first_strokes_on_a_frame_do_not_encode_it_again(net, monkeypatch):
+    encoded = []
+    encode = net.encode_image
+    monkeypatch.setattr(net, "encode_image", lambda image: encoded.append(image.shape[-2:]) or encode(image))
+    strokes, none = torch.zeros(1, 1, 64, 96), torch.zeros(1, 1, 64, 96)
+    strokes[..., 20:30, 20:60] = 1
+    with torch.inference_mode():
+        images = [torch.rand(1, 3, 64, 96) for _ in range(2)]
+        frames = [encode(image) for image in images]
+        answers = [
+            net.annotate(images[t], frames[t], none + 0.5, positive, none).logits
+            for t, positive in ((0, strokes), (0, strokes.flip(-1)), (1, strokes), (0, strokes))
+        ]
+    assert encoded == [(32, 48)] * 3
+    assert torch.equal(answers[0], answers[3])
+    assert not torch.equal(answers[0], answers[2])

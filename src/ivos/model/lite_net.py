@@ -1,12 +1,11 @@
 """The `lite` pair: one EfficientNet-Lite0 shared by A-Net and T-Net, prompts joined after the encoder.
 
-A frame is encoded once for everything, and what surrounds an object once more for first strokes on it: A-Net's later
-answers and T-Net's transfer only run a decoder.
+A frame is encoded once for everything, and once more at half size for the first strokes on an object: A-Net's answer
+to a stroke and T-Net's transfer only run a decoder.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -21,10 +20,7 @@ from ivos.model.lite_transfer import TransferNet
 from ivos.model.networks import AnnotationResult, FeaturePyramid, TransferResult
 
 PROMPT4, PROMPT8, PROMPT16 = 24, 32, 64  # channels of the embedded scribble maps and previous mask
-SECOND_LOOK = 0.4  # its share in A-Net's logits in an object's first round
-SECOND_LOOK_PIXELS = 0.25  # of the frame's, at most
-MARGIN = 64  # pixels around an object and its strokes that the second look takes in
-LIKELY = 0.3  # probability from which it takes a cell for the object
+SMALL_SHARE = 0.4  # of the answer at half size in A-Net's logits in an object's first round
 REACH = 6  # stride-4 cells over which a stroke or the previous mask leads to a piece of an object
 
 
@@ -95,13 +91,6 @@ class AnnotationNet(nn.Module):
         return torch.stack(found).reshape(*strokes.shape[:2], *s16.shape[-2:])
 
 
-def _surroundings(cells: Tensor) -> slice:
-    """The pixels up to `MARGIN` away from the stride-4 cells (n,) that are set, in whole cells of stride 16."""
-    found = cells.nonzero()
-    first, last = 4 * int(found.min()) - MARGIN, 4 * (int(found.max()) + 1) + MARGIN
-    return slice(max(0, first // 16 * 16), min(4 * len(cells), -(-last // 16) * 16))
-
-
 def without_struck_pieces(logits: Tensor, maps: Tensor) -> Tensor:
     """A-Net's logits (K, 1, h4, w4) for maps (K, 3, H, W), without the pieces that a negative stroke strikes out."""
     adds, takes = (F.max_pool2d(strokes, 4) > 0.5 for strokes in (maps[:, 1:2], maps[:, 2:]))
@@ -119,6 +108,7 @@ class LiteATNet(nn.Module):
         self.encoder = SharedEncoder(config.widths)
         self.annotation_net = AnnotationNet(config)
         self.transfer_net = TransferNet(config)
+        self._halved: tuple[FeaturePyramid, FeaturePyramid] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -145,8 +135,8 @@ class LiteATNet(nn.Module):
     ) -> AnnotationResult:
         """A-Net for K objects; see `Networks.annotate`.
 
-        In an object's first round the logits are a mean with those of a second look, and only pieces near its strokes
-        count. Later a negative stroke strikes out its piece, and the logits are the mean of two answers,
+        In an object's first round the logits are a mean of answers at two sizes of the frame, and only pieces near its
+        strokes count. Later a negative stroke strikes out its piece, and the logits are the mean of two answers,
         the second one with the first as previous mask; the object features are the second one's.
         """
         maps = torch.cat((previous_mask, positive_map, negative_map), dim=1).to(self.dtype)
@@ -154,10 +144,8 @@ class LiteATNet(nn.Module):
         answer, middle = self.annotation_net(features, maps)
         logits = answer = answer.float()
         if first_round.any():
-            stroked = F.max_pool2d(maps[:, 1:2], 4) > 0.5
-            likely = stroked | (without_strays(answer, stroked, REACH).sigmoid() >= LIKELY)
-            seen_twice = answer.lerp(self._second_look(image, maps, answer, likely & first_round), SECOND_LOOK)
-            logits = without_strays(seen_twice, stroked, REACH)
+            seen_twice = answer.lerp(self._small_answer(image, features, maps, answer), SMALL_SHARE)
+            logits = without_strays(seen_twice, F.max_pool2d(maps[:, 1:2], 4) > 0.5, REACH)
         described = logits
         if not first_round.all():
             struck_out = without_struck_pieces(answer, maps)
@@ -171,27 +159,21 @@ class LiteATNet(nn.Module):
         object_features = self.transfer_net.describe(features, middle, described.sigmoid().to(self.dtype), maps[:, 1:2])
         return AnnotationResult(logits, object_features.float())
 
-    def _second_look(self, image: Tensor, maps: Tensor, answer: Tensor, likely: Tensor) -> Tensor:
-        """A-Net's logits on the mirrored surroundings of each object's likely cells; elsewhere those of `answer`.
+    def _small_answer(self, image: Tensor, features: FeaturePyramid, maps: Tensor, like: Tensor) -> Tensor:
+        """A-Net's logits on the mirrored frame at half its size, brought to the cells of `like`.
 
-        Large surroundings are made smaller: more of the object then lies in reach of the decoder. And what is found
-        twice is less luck.
+        More of an object lies in reach of the decoder, and what is found twice is less luck.
         """
-        looked = answer.clone()
-        for k in likely.flatten(1).any(dim=1).nonzero().flatten().tolist():
-            rows, columns = (_surroundings(likely[k, 0].any(dim=other)) for other in (1, 0))
-            pixels = image[k if len(image) > 1 else 0][None, :, rows, columns]
-            prompts = maps[None, k, :, rows, columns]
-            shrunk = min(1.0, math.sqrt(SECOND_LOOK_PIXELS * image[0, 0].numel() / pixels[0, 0].numel()))
-            size = [max(16, 16 * round(side * shrunk / 16)) for side in pixels.shape[-2:]]
-            seen = F.interpolate(pixels, size, mode="bilinear", antialias=True)
-            previous = F.interpolate(prompts[:, :1], size, mode="bilinear")
-            strokes = F.adaptive_max_pool2d(prompts[:, 1:].float(), size).to(maps.dtype)
-            prompts = torch.cat((previous, strokes), dim=1)
-            logits, _ = self.annotation_net(self.encode_image(seen.flip(-1)), prompts.flip(-1))
-            there = looked[None, k, :, rows.start // 4 : rows.stop // 4, columns.start // 4 : columns.stop // 4]
-            there.copy_(resize(logits.float().flip(-1), there))
-        return looked
+        size = [max(16, 16 * round(side / 32)) for side in image.shape[-2:]]
+        halved = self._halved  # of the frame that was answered last; read once: another thread may be at another frame
+        if halved is None or halved[0] is not features:
+            small = F.interpolate(image, size, mode="bilinear", antialias=True).flip(-1)
+            halved = self._halved = features, self.encode_image(small)
+        previous = F.interpolate(maps[:, :1], size, mode="bilinear")
+        strokes = F.adaptive_max_pool2d(maps[:, 1:].float(), size).to(maps.dtype)
+        small_maps = torch.cat((previous, strokes), dim=1).flip(-1)
+        logits, _ = self.annotation_net(halved[1], small_maps)
+        return resize(logits.float().flip(-1), like)
 
     def previous_probability(self, logits: Tensor) -> Tensor:
         """The sigmoid at stride 4."""

@@ -166,10 +166,17 @@ def test_the_recorded_strokes_come_back_on_every_platform():
     assert [stroke.path[i] for i in (0, 250, 500, 999)] == RECORDED
 
 
-@pytest.mark.parametrize("field", ["kernel_size", "max_kernel_radius", "min_nb_nodes", "nb_points"])
-def test_impossible_parameters_are_refused(field):
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *((field, -1) for field in ("kernel_size", "max_kernel_radius", "min_nb_nodes", "nb_points")),
+        *((field, float("inf")) for field in ("kernel_size", "max_kernel_radius")),
+        ("nb_points", 1001),
+    ],
+)
+def test_impossible_parameters_are_refused(field, value):
     with pytest.raises(InputError):
-        RobotConfig(**{field: -1})
+        RobotConfig(**{field: value})
 
 
 def test_bad_masks_and_seeds_are_refused():

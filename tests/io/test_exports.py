@@ -18,6 +18,7 @@ from pycocotools.coco import COCO
 
 from ivos.errors import InputError, OutputError
 from ivos.io import video_writer
+from ivos.io.coco import write_coco
 from ivos.io.exports import FILE_NAMES, export, sheet_frames, write_contact_sheet, write_masks
 from ivos.io.images import ArrayFrames
 from ivos.io.masks import davis_palette, read_mask
@@ -149,6 +150,14 @@ def test_an_alpha_that_does_not_fit_is_refused(tmp_path):
         with pytest.raises(InputError, match=r"The alpha of frame 0 is .*; expected \(32, 48\) and uint8"):
             export(result, tmp_path, format="prores")
     assert not list(tmp_path.iterdir())
+
+
+def test_coco_has_a_category_for_every_object(tmp_path):
+    mask = np.zeros((5, 6), np.uint8)
+    mask[1:3, 1:3], mask[4] = 1, 2
+    write_coco(tmp_path / "a.json", [(0, mask)], {1: "dog", 3: "cat"})
+    known = COCO(str(tmp_path / "a.json")).cats
+    assert {k: category["name"] for k, category in known.items()} == {1: "dog", 2: "Object 2", 3: "cat"}
 
 
 def test_coco_reads_back_as_the_masks(tmp_path):
@@ -321,13 +330,14 @@ def test_a_write_that_fails_inside_the_encoder_leaves_no_half_video(tmp_path):
 
 
 def test_full_disk_keeps_the_masks_written_before(tmp_path, monkeypatch):
-    save = Image.Image.save
+    save, saved = Image.Image.save, []
 
     def fail_on_third(self, file, **options):
-        if "00002" in file.name:
+        if len(saved) == 2:
             file.write(b"half")
             raise OSError(errno.ENOSPC, "No space left on device")
         save(self, file, **options)
+        saved.append(file)
 
     monkeypatch.setattr(Image.Image, "save", fail_on_third)
     with pytest.raises(OutputError, match=r"00002.png' was not written: the disk is full"):

@@ -124,6 +124,14 @@ def test_durable_write_and_replace(tmp_path):
     assert (tmp_path / "a.txt").read_bytes() == b"two"
 
 
+def test_names_as_long_as_the_system_takes_them_are_written(tmp_path):
+    path = tmp_path / ("a" * 250 + ".json")
+    for text in (b"one", b"two"):
+        with atomic_write(path) as file:
+            file.write(text)
+    assert path.read_bytes() == b"two"
+
+
 def test_a_file_where_a_folder_is_needed(tmp_path):
     (tmp_path / "out").write_text("a file")
     with pytest.raises(OutputError, match="a file stands where a folder is needed"):

@@ -7,6 +7,7 @@ import json
 import shutil
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from ivos.io.clip_reference import ClipReference, find_clip, fingerprint, refer_
 from ivos.io.images import ArrayFrames
 from ivos.io.project import ProjectData, StateData, open_project, save_project
 from ivos.io.video import read_video
+from ivos.io.video_writer import write_video
 from ivos.types import Annotation, Scribble
 
 CLIP = ClipReference("/clips/dog.mp4", "../dog.mp4", "abc", 3, (48, 64), 25.0)
@@ -187,6 +189,25 @@ def test_the_clip_is_found_where_it_is_and_beside_a_moved_project(tmp_path):
     Image.new("RGB", (400, 300)).save(tmp_path / "usb" / "dog" / "1.png")
     with pytest.raises(InputError, match="is not the clip"):
         find_clip(reference, tmp_path / "usb" / "a.ivos")
+
+
+def test_a_clip_that_may_not_be_read_hides_none_beside_the_project(tmp_path, monkeypatch):
+    old, moved = tmp_path / "old" / "dog.mp4", tmp_path / "usb" / "dog.mp4"
+    for path in (old, moved):
+        path.parent.mkdir()
+        write_video(path, np.zeros((2, 16, 16, 3), np.uint8), fps=5)
+    reference = refer_to_clip(read_video(old), tmp_path / "old" / "a.ivos")
+    whole = Path.open
+
+    def locked(self, *args, **how):
+        if self == old:
+            raise PermissionError(13, "Permission denied")
+        return whole(self, *args, **how)
+
+    monkeypatch.setattr(Path, "open", locked)
+    assert find_clip(reference, tmp_path / "usb" / "a.ivos") == moved
+    with pytest.raises(InputError, match="cannot be read"):
+        find_clip(reference, tmp_path / "a.ivos")
 
 
 def test_frames_from_memory(tmp_path):

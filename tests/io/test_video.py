@@ -305,6 +305,68 @@ def test_damage_in_the_middle_is_named(tmp_path):
     assert_exact(frames, [5, 39])
 
 
+def remux(source, target, seconds):
+    """The packets of a video as they are, that many seconds earlier: what lies before 0 is not shown."""
+    with av.open(str(source)) as whole, av.open(str(target), "w") as trimmed:
+        stream = whole.streams.video[0]
+        copied = trimmed.add_stream_from_template(stream)
+        for packet in whole.demux(stream):
+            if packet.dts is not None:
+                packet.pts -= int(seconds / stream.time_base)
+                packet.dts -= int(seconds / stream.time_base)
+                packet.stream = copied
+                trimmed.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("options", [{}, {"bf": "0"}])
+def test_a_trimmed_mp4_is_no_damage(tmp_path, options):
+    whole = make_video(tmp_path / "whole.mp4", count=120, options=options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        frames = read_video(remux(whole, tmp_path / "trimmed.mp4", 80.4 / 25))
+    with av.open(str(tmp_path / "trimmed.mp4")) as container:
+        expected = sum(1 for _ in container.decode(video=0))
+    assert len(frames) == expected < 60
+    assert shown(frames, -1) == pytest.approx(level(119), abs=2)
+    cut = tmp_path / "cut.mp4"
+    whole = make_video(tmp_path / "front.mp4", count=120, options=options, movflags="faststart")
+    cut.write_bytes(whole.read_bytes()[: int(0.6 * whole.stat().st_size)])
+    with pytest.warns(UserWarning, match=r"only its first \d+ of 120"):
+        read_video(cut)
+
+
+def test_a_codec_that_nobody_knows_is_one_sentence(tmp_path):
+    path = make_video(tmp_path / "locked.mp4")
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"drmi").replace(b"avcC", b"xxxx"))
+    with pytest.raises(InputError, match="its codec is not known, or it is encrypted"):
+        read_video(path)
+
+
+def test_tags_in_another_encoding_are_no_damage(tmp_path):
+    path = tmp_path / "old.avi"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "Cafe am See"
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode(None))
+    path.write_bytes(path.read_bytes().replace(b"Cafe am", b"Caf\xe9 am"))
+    assert len(read_video(path)) == 3
+
+
+@pytest.mark.parametrize("place", ["{}", "file://{}"])
+def test_a_playlist_opens_no_other_file(tmp_path, place):
+    segment = make_video(tmp_path / "private.ts", codec="mpeg2video")
+    playlist = tmp_path / "holiday.m3u8"
+    lines = ("#EXTM3U", "#EXT-X-TARGETDURATION:10", "#EXTINF:10,", place.format(segment), "#EXT-X-ENDLIST", "")
+    playlist.write_text("\n".join(lines))
+    with pytest.raises(InputError, match="is a playlist, which only names other files"):
+        read_video(playlist)
+    assert len(read_video(segment)) == 40
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(InputError, match="There is no file or folder"):
         read_video(tmp_path / "none.mp4")

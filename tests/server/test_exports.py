@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import threading
 import time
 import zipfile
 from collections import namedtuple
@@ -250,6 +251,27 @@ def test_an_export_can_be_cancelled_and_only_one_runs(done, monkeypatch):
         job = done.client.get(f"{done.base}/exports/{job['number']}").json()
     assert job["status"] == "cancelled"
     assert job["done"] < 8
+
+
+def test_an_export_that_waits_for_its_turn_is_cancelled_at_once(done, clip_file, monkeypatch):
+    go = threading.Event()
+    whole = exporting.Source.mask
+
+    def mask(source, t):
+        assert go.wait(20)
+        return whole(source, t)
+
+    monkeypatch.setattr(exporting.Source, "mask", mask)
+    other = Page(done.client)
+    other.open(done.client.post("/api/projects/upload?name=b.mp4", content=clip_file.read_bytes()).json()["id"])
+    other.stroke()
+    other.round()
+    done.ok(done.client.post(f"{done.base}/exports", json={"format": "palette"}), 202)
+    waiting = other.ok(done.client.post(f"{other.base}/exports", json={"format": "palette"}), 202)
+    other.ok(done.client.post(f"{other.base}/exports/{waiting['number']}/cancel"))
+    assert done.client.get(f"{other.base}/exports/{waiting['number']}").json()["status"] == "cancelled"
+    assert done.client.delete(other.base).status_code == 204
+    go.set()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from tests.server.conftest import Page, clip_pixels
 import ivos
 from ivos.errors import InputError, OutputError
 from ivos.server import library as library_module
+from ivos.server import manifest as manifest_module
 from ivos.server import workspace as workspace_module
 from ivos.server.library import Library
 from ivos.server.runs import from_runs, to_runs
@@ -196,6 +197,66 @@ def test_a_varying_frame_rate_is_told_before_work(client, tmp_path, page):
     (note,) = client.get(f"/api/projects/{made['id']}/needs").json()["warnings"]
     assert "frame rate of vfr.mp4 varies" in note
     assert client.get(f"{page.base}/needs").json()["warnings"] == []
+
+
+def test_the_list_follows_undo_and_redo(client, page):
+    def listed():
+        (project,) = client.get("/api/projects").json()["projects"]
+        return project["num_objects"], project["num_rounds"]
+
+    page.stroke()
+    page.round()
+    page.post("/objects", name=None)
+    assert listed() == (2, 1)
+    page.post("/undo")
+    assert listed() == (1, 1)
+    page.post("/undo")
+    assert listed() == (1, 0)
+    page.post("/redo")
+    assert listed() == (1, 1)
+
+
+def test_where_only_the_journal_has_room_a_change_is_made_and_told(client, page, monkeypatch):
+    page.stroke()
+
+    def full(*_):
+        raise OutputError("The disk is full.")
+
+    monkeypatch.setattr(manifest_module, "write_manifest", full)
+    page.post("/objects", name=None)
+    assert [each["id"] for each in page.open(page.project["id"])["objects"]] == [1, 2]
+    answer = client.patch(page.base, json={"name": "x"})
+    assert answer.status_code >= 500
+    assert page.open(page.project["id"])["name"] != "x"
+
+
+def test_a_picture_for_the_list_brings_no_deleted_project_back(client, page, tmp_path, monkeypatch):
+    whole = library_module.read_video
+
+    def slow(path):
+        frames = whole(path)
+        assert client.delete(page.base).status_code == 204
+        return frames
+
+    monkeypatch.setattr(library_module, "read_video", slow)
+    assert client.get(f"{page.base}/thumbnail.jpg").status_code == 404
+    assert [p for p in (tmp_path / "projects").rglob("*") if p.is_file()] == []
+    assert not (tmp_path / "projects" / page.project["id"]).exists()
+
+
+def test_uploads_of_one_name_at_once_all_become_projects(client, clip_file):
+    content, answers = clip_file.read_bytes(), []
+
+    def upload():
+        answers.append(client.post("/api/projects/upload?name=dog.mp4", content=content))
+
+    hands = [threading.Thread(target=upload) for _ in range(6)]
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join()
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == 6
 
 
 def test_names_of_nothing_but_spaces_are_refused(page):

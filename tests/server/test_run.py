@@ -90,7 +90,6 @@ def test_ctrl_c_with_a_page_open_ends_quietly(tmp_path):
 def test_a_port_that_is_taken_gives_way_or_says_so():
     with listen("127.0.0.1", None, 0) as first:
         taken = first.getsockname()[1]
-        first.listen()
         with listen("127.0.0.1", None, taken) as other:
             assert other.getsockname()[1] != taken
         with pytest.raises(InputError, match=f"port {taken}"):

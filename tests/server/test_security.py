@@ -41,6 +41,12 @@ def test_the_printed_address_puts_the_token_into_a_cookie(bare):
     assert bare.get("/api/app", params={"token": TOKEN}).status_code == 200
 
 
+@pytest.mark.parametrize("other", ['prefs={"a":1}', "x=a b", "flag", "a[b]=1", "u=\u00e9"])
+def test_cookies_of_other_programs_on_this_machine_lock_nobody_out(bare, other):
+    cookies = f"{other}; ivos-8765={TOKEN}; {other}"
+    assert bare.get("/api/app", headers={"Cookie": cookies.encode("latin-1")}).status_code == 200
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost:8765", "LOCALHOST", "[::1]:8765", "localhost:9000"])
 def test_this_machine_is_known_by_its_loopback_names(client, host):
     assert client.get("/api/app", headers={"Host": host}).status_code == 200

@@ -1,5 +1,7 @@
 """The study mode through HTTP: locks, clock, results."""
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,8 +9,10 @@ from tests.server.conftest import Page, clip_pixels
 from tests.server.test_keeping import start_round
 
 from ivos.bench.study import read_rows
-from ivos.errors import InputError
+from ivos.errors import InputError, OutputError
 from ivos.io.masks import write_mask
+from ivos.server import library as library_module
+from ivos.server import study as study_module
 
 
 @pytest.fixture
@@ -103,6 +107,27 @@ def test_a_study_that_was_broken_off_goes_on_with_the_next_sequence(serve, davis
     file.write_text("\n".join(file.read_text().splitlines()[:-2]) + "\n")
     with pytest.raises(InputError, match="other sequences"), serve(study_root=davis, user="eve"):
         pass
+
+
+@pytest.mark.parametrize("where", ["rows", "project"])
+def test_a_full_disk_loses_nothing_of_a_study(serve, davis, tmp_path, monkeypatch, where):
+    with serve(study_root=davis, user="eve") as client:
+        page = Page(client)
+        page.open(study(page)["project_id"])
+        page.stroke(1)
+        page.round()
+        full = Mock(side_effect=OutputError("The disk is full."))
+        with monkeypatch.context() as patch:
+            if where == "rows":
+                patch.setattr(study_module, "write_rows", full)
+            else:
+                patch.setattr(library_module, "write_manifest", full)
+            assert client.post("/api/study/satisfied").status_code >= 500
+        assert (study(page)["sequence"], study(page)["phase"], study(page)["round"]) == ("ant", "find", 1)
+        page.ok(client.post("/api/study/satisfied"))
+        assert (study(page)["sequence"], study(page)["number"]) == ("bear", 2)
+    (file,) = (tmp_path / "projects" / "study").rglob("result_eve.csv")
+    assert [row.sequence for row in read_rows(file)] == ["ant", "ant"]
 
 
 def test_outside_the_study_its_routes_are_missing(page):

@@ -19,7 +19,8 @@ _SURE = 1e-6
 def margin(probability: NDArray[np.float32], chosen: NDArray[np.bool_], threshold: float) -> NDArray[np.float32]:
     """How much more the chosen objects speak for a pixel than everything else, in logits, shape (H, W).
 
-    It is at least 0 exactly where `ivos.core.fusion.fuse` gives the pixel to a chosen object.
+    But for rounding and for objects that are equally probable, it is at least 0 exactly where `ivos.core.fusion.fuse`
+    gives the pixel to a chosen object.
 
     Args:
         probability: One map an object, shape (K, H, W), values in [0, 1], K >= 1.

@@ -28,6 +28,7 @@ SHRINK = 0.9
 NEIGHBOURS = ((1, 0), (-1, 1), (0, 1), (1, 1))
 """Half of the 8-neighbourhood, (dx, dy): the pixels that follow in reading order."""
 
+MAX_POINTS = 1000  # the Bernstein weights of curves with more control points vanish in double precision
 Pixel = tuple[int, int]
 Tree = dict[Pixel, list[Pixel]]
 
@@ -40,10 +41,10 @@ class RobotConfig:
         kernel_size: Diameter of the opening as a share of the square root of the error's area.
         max_kernel_radius: Upper limit of the opening's radius, in pixels.
         min_nb_nodes: Parts of the skeleton with fewer pixels are not drawn.
-        nb_points: Points of a stroke; a path of more pixels is drawn as it is.
+        nb_points: Points of a stroke, 1 to 1000; a path of more pixels is drawn as it is.
 
     Raises:
-        InputError: A value is negative, or a count smaller than 1.
+        InputError: A value is negative or infinite, a count smaller than 1, or nb_points larger than 1000.
     """
 
     kernel_size: float = 0.2
@@ -53,10 +54,10 @@ class RobotConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be drawn."""
-        if not (self.kernel_size >= 0 and self.max_kernel_radius >= 0 and math.isfinite(self.max_kernel_radius)):
+        if not all(0 <= value < math.inf for value in (self.kernel_size, self.max_kernel_radius)):
             raise InputError(f"The robot's kernel_size and max_kernel_radius must be numbers >= 0; got {self}.")
-        if self.min_nb_nodes < 1 or self.nb_points < 1:
-            raise InputError(f"The robot's min_nb_nodes and nb_points must be >= 1; got {self}.")
+        if self.min_nb_nodes < 1 or not 1 <= self.nb_points <= MAX_POINTS:
+            raise InputError(f"The robot's min_nb_nodes must be >= 1, its nb_points 1 to {MAX_POINTS}; got {self}.")
 
 
 ROBOT_PRESETS = {"davis": RobotConfig(), "authors": RobotConfig(min_nb_nodes=2)}

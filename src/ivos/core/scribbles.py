@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Sequence
 
@@ -167,9 +166,10 @@ def _knots(region: Mask, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def _trace(pixels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """All pixels (x, y) of the Bresenham lines through the given pixels, shape (P, 2)."""
-    parts = [pixels[:1]]
-    for (x0, y0), (x1, y1) in itertools.pairwise(pixels):
+    """All pixels (x, y) of the Bresenham lines through the given pixels, in any order, shape (P, 2)."""
+    parts = [pixels]
+    apart = np.abs(np.diff(pixels, axis=0)).max(axis=1, initial=0) > 1  # most points of a drawn stroke are neighbours
+    for (x0, y0), (x1, y1) in zip(pixels[:-1][apart], pixels[1:][apart], strict=True):
         ys, xs = line(y0, x0, y1, x1)  # type: ignore[no-untyped-call]
         parts.append(np.stack([xs, ys], axis=1))
     return np.concatenate(parts)

@@ -29,7 +29,7 @@ def atomic_write(path: str | Path, *, durable: bool = False) -> Iterator[BinaryI
     path = Path(path)
     if not path.name:
         raise OutputError(f"'{path}' is no name for a file; give one.")
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")  # `path.name` may be as long as names can be
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("x+b") as file:

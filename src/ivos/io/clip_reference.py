@@ -71,9 +71,15 @@ def find_clip(clip: ClipReference, project: Path) -> Path:
     beside = project.parent
     candidates = [Path(clip.path), beside / clip.relative, beside / Path(clip.path).name]
     there = [candidate for candidate in candidates if _is_there(candidate)]
+    refused: InputError | None = None
     for candidate in there:
-        if fingerprint(candidate) == clip.fingerprint:
-            return candidate
+        try:
+            if fingerprint(candidate) == clip.fingerprint:
+                return candidate
+        except InputError as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused
     if there:
         raise InputError(f"'{there[0]}' is not the clip that '{project}' was made with; its content has changed.")
     raise InputError(

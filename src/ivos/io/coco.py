@@ -28,7 +28,7 @@ def write_coco(
     Args:
         path: The JSON file.
         masks: (frame, label mask (H, W) uint8); consumed one by one.
-        names: The object's name by id; None: "Object 1" and so on for those that are seen.
+        names: The object's name by id; those that are seen and have none are "Object 1" and so on.
         files: The image file's name of every frame of the clip; None: those of DAVIS, 00000.png on.
 
     Raises:
@@ -56,9 +56,8 @@ def write_coco(
                     "segmentation": {"size": [height, width], "counts": encoded["counts"].decode("ascii")},
                 }
             )
-    if names is None:
-        names = {k: f"Object {k}" for k in {annotation["category_id"] for annotation in annotations}}
-    categories = [{"id": k, "name": name, "supercategory": "object"} for k, name in sorted(names.items())]
+    named = {k: f"Object {k}" for k in {annotation["category_id"] for annotation in annotations}} | {**(names or {})}
+    categories = [{"id": k, "name": name, "supercategory": "object"} for k, name in sorted(named.items())]
     content = {"images": images, "annotations": annotations, "categories": categories}
     with atomic_write(path) as file:
         file.write(json.dumps(content).encode())

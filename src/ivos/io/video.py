@@ -17,7 +17,7 @@ from cachetools import LRUCache
 
 from ivos.errors import InputError
 from ivos.io.images import ImageFolder
-from ivos.io.video_index import CutOffError, VideoIndex, decode, index_video
+from ivos.io.video_index import CutOffError, PlaylistError, VideoIndex, decode, index_video, open_video
 from ivos.types import Frames, Pixels
 
 _DEFAULT_FPS = 24.0
@@ -132,6 +132,10 @@ class VideoFile:
             index = index_video(str(self.path.resolve()))
         except IndexError:
             raise InputError(f"'{self.path}' has no video stream; expected a video or a folder of images.") from None
+        except PlaylistError:
+            raise InputError(
+                f"'{self.path}' is a playlist, which only names other files; give the video itself."
+            ) from None
         except av.error.EOFError as error:
             raise InputError(f"'{self.path}' holds no frame, or breaks off before its first one.") from error
         except (av.error.FFmpegError, OSError) as error:
@@ -156,7 +160,7 @@ class VideoFile:
         )
 
     def _open(self) -> None:
-        self._container: av.container.InputContainer = av.open(str(self.path.resolve()))
+        self._container = open_video(str(self.path.resolve()))
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         self._run: Iterator[tuple[int, av.VideoFrame]] = iter(())

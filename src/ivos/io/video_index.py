@@ -17,6 +17,12 @@ _HIDDEN_FRAME_CODECS = {"vp8"}
 _DURATION_IN_HEADER_FORMATS = {"matroska", "webm", "avi"}
 """Containers whose duration is written down, not guessed from what there is of the file."""
 _FRAMES_OF_TOLERANCE = 4
+_PLAYLIST_FORMATS = {"concat", "dash", "hls", "imf", "rtsp", "sdp"}
+"""Formats of files that only name others, anywhere on the disk or in the network."""
+
+
+class PlaylistError(Exception):
+    """The file names other files instead of holding a video."""
 
 
 class CutOffError(Exception):
@@ -60,17 +66,35 @@ class VideoIndex:
         return int(self.starts[np.searchsorted(self.starts, t, side="right") - 1])
 
 
+def open_video(path: str) -> av.container.InputContainer:
+    """The file opened for reading; nothing is fetched from the network.
+
+    Raises:
+        PlaylistError: It only names other files.
+        av.error.FFmpegError: It cannot be opened.
+    """
+    container = av.open(path, options={"protocol_whitelist": "file"}, metadata_errors="replace")
+    if _PLAYLIST_FORMATS & set(container.format.name.split(",")):
+        container.close()
+        raise PlaylistError
+    if any(stream.codec_context is None for stream in container.streams.video[:1]):
+        container.close()
+        raise av.error.DecoderNotFoundError(0, "its codec is not known, or it is encrypted", path)
+    return container
+
+
 def index_video(path: str) -> VideoIndex:
     """The index of the first video stream of a file; made without decoding where the container allows it.
 
     Raises:
+        PlaylistError: The file only names other files.
         av.error.FFmpegError: The file cannot be opened.
         IndexError: The file has no video stream.
     """
-    with av.open(path) as container:
+    with open_video(path) as container:
         index = _index_by_packets(container, container.streams.video[0])
     if index is None:
-        with av.open(path) as container:
+        with open_video(path) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             index = _index_by_decoding(container, stream)
@@ -118,6 +142,13 @@ def _packets(
             yield packet
 
 
+def _declared(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int:
+    """How many packets of frames the file says it has. An MP4 that was trimmed without encoding still counts frames
+    that are never read; its index, once all is read, does not.
+    """
+    return len(stream.index_entries) if "mov" in container.format.name.split(",") else stream.frames
+
+
 def _index_by_packets(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> VideoIndex | None:
     """The index made without decoding, or None where packets do not tell the frames for certain.
 
@@ -140,7 +171,7 @@ def _index_by_packets(container: av.container.InputContainer, stream: av.video.s
                 keys.append(packet.pts)
             if not packet.is_discard:
                 times.append(packet.pts)
-        damaged = count < stream.frames
+        damaged = count < _declared(container, stream)
     except CutOffError as error:
         damaged, end = True, error.time
     except av.error.FFmpegError:
@@ -154,7 +185,9 @@ def _index_by_packets(container: av.container.InputContainer, stream: av.video.s
     shown = known[known < end] if damaged and end is not None else known
     starts = np.unique(np.searchsorted(shown, np.asarray(keys, dtype=np.int64)))
     usable = starts[starts < len(shown)]
-    return VideoIndex(shown, usable, seekable=True, damaged=damaged, declared=stream.frames, end=tail.start)
+    return VideoIndex(
+        shown, usable, seekable=True, damaged=damaged, declared=_declared(container, stream), end=tail.start
+    )
 
 
 class _Tail:
@@ -186,7 +219,7 @@ def _falls_short(path: str, index: VideoIndex) -> bool:
     The sound may be longer than the video: what counts is the last packet of all. The last frame may stay as long as
     any other.
     """
-    with av.open(path) as container:
+    with open_video(path) as container:
         stream = container.streams.video[0]
         known = _DURATION_IN_HEADER_FORMATS & set(container.format.name.split(","))
         if not known or container.duration is None or stream.time_base is None or not index.seekable:

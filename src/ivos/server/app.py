@@ -15,6 +15,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 import ivos
 from ivos.errors import IvosError, OutputError
@@ -121,6 +122,11 @@ def _answer_errors(app: FastAPI) -> None:
         code = {404: "missing", 405: "missing"}.get(error.status_code, "input")
         found = Problem(error.status_code, code, f"{error.detail}.")
         return JSONResponse(found.body(), found.status, headers=dict(error.headers or {}))
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, __: ClientDisconnect) -> JSONResponse:
+        found = Problem(400, "input", "The upload was broken off.")  # nobody hears it; it is no failure to log
+        return JSONResponse(found.body(), found.status)
 
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> JSONResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Literal
 
@@ -33,6 +34,7 @@ class ExportJob:
         self._project_id, self._source = project_id, source
         self._frames = Counted(source.frames)
         self.status: Status = "running"
+        self.turn: Future[None] | None = None
 
     def run(self) -> None:
         """Write the file; called in the worker."""
@@ -49,8 +51,10 @@ class ExportJob:
             self.status = "failed"
 
     def cancel(self) -> None:
-        """Stop before the next frame."""
+        """Stop before the next frame, or at once if it still waits for its turn."""
         self._frames.stopped = True
+        if self.turn is not None and self.turn.cancel():
+            self.status = "cancelled"
 
     def answer(self) -> ExportAnswer:
         """How far it is."""
@@ -103,7 +107,7 @@ class ExportJobs:
         known = [int(p.name) for p in self._folder.glob("[0-9][0-9][0-9]*") if p.name.isdigit()]
         number = 1 + max([*known, *self._jobs], default=0)
         job = self._jobs[number] = ExportJob(number, project_id, self._folder, source)
-        self._brain.exports.submit(job.run)
+        job.turn = self._brain.exports.submit(job.run)
         return job
 
     def job(self, number: int) -> ExportJob:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import re
 import shutil
+import threading
 import time
 import uuid
 import warnings
@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from ivos.errors import InputError, OutputError
-from ivos.io.atomic import atomic_write, make_folder, output_error
+from ivos.io.atomic import make_folder, output_error
 from ivos.io.clip_reference import fingerprint
 from ivos.io.images import list_images
 from ivos.io.video import VideoFile, read_video
@@ -55,6 +55,7 @@ class Library:
         self.root = make_folder(root).resolve()
         self._model, self._resolution = model, resolution
         self._elsewhere: dict[str, Path] = {}
+        self._naming = threading.Lock()
 
     def folder(self, project_id: str) -> Path:
         """Where a project is; only direct children of the root and folders opened from the command line count.
@@ -89,14 +90,16 @@ class Library:
         """
         folder = self.folder(project_id)
         manifest, place = read_manifest(folder), folder / THUMBNAIL
-        if not place.is_file():
-            image = Image.fromarray(read_video(clip_path(folder, manifest))[0])
-            width = max(1, round(image.width * THUMBNAIL_HEIGHT / image.height))
-            content = io.BytesIO()
-            image.resize((width, THUMBNAIL_HEIGHT), Image.Resampling.BILINEAR).save(content, format="JPEG", quality=80)
-            with atomic_write(place) as file:
-                file.write(content.getvalue())
-        return place.read_bytes()
+        try:
+            if not place.is_file():
+                image = Image.fromarray(read_video(clip_path(folder, manifest))[0])
+                size = max(1, round(image.width * THUMBNAIL_HEIGHT / image.height)), THUMBNAIL_HEIGHT
+                unfinished = folder / f".{uuid.uuid4().hex}.jpg"  # `atomic_write` would bring a deleted folder back
+                image.resize(size, Image.Resampling.BILINEAR).save(unfinished, quality=80)
+                unfinished.replace(place)
+            return place.read_bytes()
+        except FileNotFoundError as error:
+            raise missing(f"project '{project_id}' any more") from error
 
     def free_bytes(self, place: Path | None = None) -> int:
         """Room beyond the reserve on the disk of `place`, by default the root's."""
@@ -217,8 +220,9 @@ class Library:
                 shutil.copyfile(clip, draft / kept)
             manifest = self._inspect(draft, kept, shown)
             write_manifest(draft, replace(manifest, name=title or Path(shown).stem or shown))
-            project_id = self._free_id(Path(shown).stem)
-            draft.rename(self.root / project_id)
+            with self._naming:
+                project_id = self._free_id(Path(shown).stem)
+                draft.rename(self.root / project_id)
         except OSError as error:
             if isinstance(error, OutputError):
                 raise

@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 2
 
 
 def listen(host: str, port: int | None, preferred: int) -> socket.socket:
-    """A socket that is bound to the address.
+    """A socket that listens at the address, so that no other program can take it; who connects waits for the server.
 
     Args:
         host: Name or address of this machine.
@@ -38,6 +38,7 @@ def listen(host: str, port: int | None, preferred: int) -> socket.socket:
             raise InputError(f"'{host}' is no address of this machine ({error}); use 127.0.0.1.") from error
         try:
             opened.bind(place)
+            opened.listen()  # bound alone, two sockets may share a port
             return opened
         except OSError as error:
             opened.close()

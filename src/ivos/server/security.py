@@ -9,10 +9,10 @@ import secrets
 import socket
 import threading
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ivos.server.problems import Problem
@@ -129,12 +129,9 @@ class Guard:
         if authorization.lower().startswith("bearer "):
             yield authorization[7:].strip()
         yield from parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
-        try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(self._cookie)
-        except CookieError:
-            return
-        if cookie is not None:
-            yield cookie.value
+        token = cookie_parser(headers.get("cookie", "")).get(self._cookie)  # leaves alone what others on this host set
+        if token is not None:
+            yield token
 
     async def _welcome(self, scope: Scope, send: Send) -> None:
         """Put the token into a cookie and take it out of the address."""

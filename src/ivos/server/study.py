@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection
+from copy import deepcopy
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from ivos.bench.first_round import Truth, read_truth
-from ivos.bench.meter import Doing, Meter
+from ivos.bench.first_round import read_truth
+from ivos.bench.meter import Doing, Meter, StudyTimes
 from ivos.bench.scoring import Scorer
 from ivos.bench.study_files import StudyRow, broken_off_study, note_dataset, read_rows, study_file, write_rows
 from ivos.errors import InputError
@@ -58,6 +59,7 @@ class Study:
         note_dataset(self.file, davis)
         self._rows: list[StudyRow] = read_rows(earlier) if earlier else []
         self._lock = threading.RLock()
+        self._meter = Meter()
         self._number, self._num_frames, self._frame = -1, 0, -1
         self._run: RunningRound | None = None
         self.project_id: str | None = None
@@ -164,33 +166,39 @@ class Study:
 
         Raises:
             SessionOrderError: The masks of a round are not on show.
+            OutputError: The rows or the next project cannot be written; once they can, the same call goes on.
         """
         with self._lock:
             self._catch_up()
-            self._meter.satisfied(self._clock())
-            step, document = workspace.document.present, workspace.document
-            masks = np.stack([workspace.viewer.shown(document, step, t) for t in self._truth.frames])
-            scores = Scorer()(masks, self._truth.masks, self._truth.num_objects).mean(axis=0)  # (K, 2)
-            name, times = self._sequences[self._number], self._meter.times
-            spent = (times.scribble_seconds, times.operation_seconds, times.finding_seconds, times.total_seconds)
-            self._rows += [
-                StudyRow(name, k, times.rounds, float(j), float(f), *spent) for k, (j, f) in enumerate(scores, start=1)
-            ]
-            write_rows(self.file, self._rows)
+            name = self._sequences[self._number]
+            if all(row.sequence != name for row in self._rows):  # else its rows are written, and the next had no room
+                meter = deepcopy(self._meter)
+                meter.satisfied(self._clock())
+                rows = [*self._rows, *self._measured(workspace, name, meter.times)]
+                write_rows(self.file, rows)
+                self._meter, self._rows = meter, rows
             self._next()
+
+    def _measured(self, workspace: Workspace, name: str, times: StudyTimes) -> list[StudyRow]:
+        step, document = workspace.document.present, workspace.document
+        masks = np.stack([workspace.viewer.shown(document, step, t) for t in self._truth.frames])
+        scores = Scorer()(masks, self._truth.masks, self._truth.num_objects).mean(axis=0)  # (K, 2)
+        spent = (times.scribble_seconds, times.operation_seconds, times.finding_seconds, times.total_seconds)
+        return [StudyRow(name, k, times.rounds, float(j), float(f), *spent) for k, (j, f) in enumerate(scores, start=1)]
 
     def _next(self) -> None:
         done = {row.sequence for row in self._rows}
-        self._number = next((i for i, each in enumerate(self._sequences) if each not in done), len(self._sequences))
-        self._meter, self._frame = Meter(), -1
-        self._run = self.project_id = None
-        if self._number == len(self._sequences):
-            return
-        name = self._sequences[self._number]
-        clip = self._davis[name]
-        self._truth: Truth = read_truth(clip)
-        self._num_frames = len(clip)
-        self.project_id = self._library.create(_folder(clip.frames), name, move=False, title=f"{name} ({self.user})")
+        number = next((i for i, each in enumerate(self._sequences) if each not in done), len(self._sequences))
+        shown = None
+        if number < len(self._sequences):
+            name = self._sequences[number]
+            clip = self._davis[name]
+            truth = read_truth(clip)
+            shown = self._library.create(_folder(clip.frames), name, move=False, title=f"{name} ({self.user})")
+            self._truth, self._num_frames = truth, len(clip)
+        self._number, self.project_id = number, shown
+        self._meter = Meter()
+        self._frame, self._run = -1, None
 
     def _catch_up(self) -> None:
         """Notice that a round is over; one that broke off leaves the user at the strokes."""

@@ -5,18 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ivos.engine.rounds import Direction, plan
-from ivos.errors import InputError, SessionOrderError
+from ivos.errors import InputError, OutputError, SessionOrderError
 from ivos.io.video import read_video
 from ivos.server import manifest as folder_files
 from ivos.server.brain import Brain
 from ivos.server.checks import check_marks, check_object, check_objects, check_somewhere, check_strokes, marked_range
-from ivos.server.document import STEPS, Document
+from ivos.server.document import Document
 from ivos.server.export_jobs import ExportJob, ExportJobs
 from ivos.server.exporting import Source
 from ivos.server.journal import Event, Journal
@@ -112,14 +112,14 @@ class Workspace:
             check_objects(self.document, [request.object_id])
             content = request.model_dump(exclude={"seq"})
             self._append({"op": "stroke", **content, "locked": self.document.locked})
-            self._answer(request.frame)
+            self.viewer.pending(self.document, self.document.present, request.frame)  # the change is safe if that fails
 
     def paint(self, request: PaintRequest) -> None:
         """Take the mask of a frame as the user painted it."""
         with self._changing(request.seq):
             self.check_frame(request.frame)
             self._append(painted(self.document, self.viewer, request.frame, request.runs))
-            self._answer(request.frame)
+            self.viewer.pending(self.document, self.document.present, request.frame)  # the change is safe if that fails
 
     def delete_strokes(self, seq: int, ids: Collection[int]) -> tuple[int, ...]:
         """Some strokes less; the frames they were on."""
@@ -171,7 +171,7 @@ class Workspace:
         """Remember that a user opened the project now, for the list of projects."""
         with self.lock:
             self._check_open()
-            self._note(opened_at=folder_files.now())
+            self._note_for_list(opened_at=folder_files.now())
 
     def rename(self, name: str) -> None:
         """Give the project another name; its folder and address stay. No step of undo."""
@@ -261,26 +261,26 @@ class Workspace:
             else:
                 self._append({"op": "cancel" if run.done else "discard"})
 
-    def _answer(self, frame: int) -> None:
-        """Have A-Net's answer for a frame; the stroke is safe already if that fails."""
-        self.viewer.pending(self.document, self.document.present, frame)
-
     def _append(self, event: Event) -> None:
         """Write an event and apply it; an event that takes the place of a broken-off round ends that round."""
         event = {"seq": self.document.seq + 1, **event, "at": folder_files.now()}
         self._journal.append(event)
         self.document.apply(event)
-        if event["op"] in STEPS - {"stroke", "paint"}:
-            present = self.document.present
-            self._note(num_objects=len(present.objects), num_rounds=len(present.rounds))
+        present = self.document.present
+        self._note_for_list(num_objects=len(present.objects), num_rounds=len(present.rounds))
 
     def _check_open(self) -> None:
         if self.closed:
             raise missing(f"project '{self.id}' any more")
 
     def _note(self, **figures: Any) -> None:
-        self.manifest = replace(self.manifest, **figures)
-        folder_files.write_manifest(self.folder, self.manifest)
+        if (noted := replace(self.manifest, **figures)) != self.manifest:
+            folder_files.write_manifest(self.folder, noted)
+            self.manifest = noted
+
+    def _note_for_list(self, **figures: Any) -> None:
+        with suppress(OutputError):  # a full disk can still be looked at, and the journal has every change
+            self._note(**figures)
 
     @contextmanager
     def _changing(self, seq: int, *, keeps_begun: bool = False, beside_round: bool = False) -> Iterator[None]:

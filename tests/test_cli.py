@@ -158,6 +158,16 @@ def test_nothing_is_begun_that_would_replace_its_own_input(clip, strokes, tmp_pa
     assert run("segment", clip, "--scribbles", strokes, "--out", tmp_path / "out", "--model", "not even loaded") == 2
     assert "00005.png" in one_sentence(capsys)
     assert {path.name: path.read_bytes() for path in clip.iterdir()} == before
+    image, mine = tmp_path / "dl" / "00000.png", tmp_path / "dl" / "coco.json"
+    image.parent.mkdir()
+    pictures = [Image.new("RGB", (96, 64), (30 * t, 0, 0)) for t in range(5)]
+    pictures[0].save(image, save_all=True, append_images=pictures[1:])
+    mine.write_bytes(strokes.read_bytes())
+    for formats, given, what in (("png", image, "clip"), ("coco", clip, "scribble file")):
+        how = ("--scribbles", mine, "--out", image.parent, "--formats", formats, "--model", "not even loaded")
+        assert run("segment", given, *how) == 2
+        assert f"would replace the {what}" in one_sentence(capsys)
+    assert mine.read_bytes() == strokes.read_bytes()
     (tmp_path / "released.pth").write_bytes(b"tensors")
     assert run("convert", tmp_path / "released.pth", tmp_path / "out" / ".." / "released.pth") == 2
     assert "would replace the checkpoint" in one_sentence(capsys)

@@ -89,6 +89,17 @@ def test_the_picture_never_becomes_a_frame_of_the_clip(files, monkeypatch, capsy
     assert {file.name: file.read_bytes() for file in (files / "clip").iterdir()} == before
 
 
+def test_the_picture_never_replaces_a_clip_of_one_file(files, capsys):
+    clip = files / "moving.png"
+    pictures = [Image.open(file).convert("RGB") for file in sorted((files / "clip").iterdir())]
+    pictures[0].save(clip, save_all=True, append_images=pictures[1:])
+    before = clip.read_bytes()
+    arguments = ["--scribbles", str(files / "strokes.json"), "--frame", "1", "--pixel", "1,1", "--out", str(clip)]
+    assert main(["explain", str(clip), *arguments]) == 2
+    assert "would replace" in capsys.readouterr().err
+    assert clip.read_bytes() == before
+
+
 def test_a_picture_is_a_png(files, tmp_path, capsys):
     assert explain(files, tmp_path / "a.jpg") == 2
     assert "ends with .png" in capsys.readouterr().err

@@ -56,6 +56,9 @@ def test_bench_refuses_unknown_sequences_and_methods(
     assert "no sequence 'four'" in capsys.readouterr().err
     assert main(["bench", str(root), "--method", "copied", "--out", str(tmp_path / "b")]) == 2
     assert "copied" in capsys.readouterr().err
+    assert main(["bench", str(root), "--method", "copy", "--resolution", "0", "--out", str(tmp_path / "b")]) == 2
+    assert "The resolution is 0" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()  # a run with the right words begins there
     assert main(["bench", str(tmp_path)]) == 2
     assert "not a DAVIS data set" in capsys.readouterr().err
 

@@ -57,6 +57,15 @@ def test_csv_files_have_the_columns_of_the_reference(folders: tuple[Path, Path],
     assert sequence_csv(scores).count("\n") == 4
 
 
+def test_hidden_files_and_folders_are_no_masks(folders: tuple[Path, Path]) -> None:
+    expected = score_folders(*folders)
+    truths = folders[1]
+    (truths / ".ipynb_checkpoints").mkdir()
+    (truths / "one" / "._00000.png").write_bytes(b"what a Mac leaves beside a file")
+    (truths / "._one.png").write_bytes(b"the same")
+    assert score_folders(*folders) == expected
+
+
 def test_one_sequence_without_a_folder_of_its_own(folders: tuple[Path, Path]) -> None:
     predictions, truths = folders
     assert score_folders(predictions / "one", truths / "one") == score_folders(*folders, sequences=["one"])

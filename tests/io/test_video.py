@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from ivos.errors import InputError
 from ivos.io.images import ArrayFrames
@@ -365,6 +366,29 @@ def test_a_playlist_opens_no_other_file(tmp_path, place):
     with pytest.raises(InputError, match="is a playlist, which only names other files"):
         read_video(playlist)
     assert len(read_video(segment)) == 40
+
+
+def test_a_matroska_that_ends_before_its_first_frame_has_a_video_stream(tmp_path):
+    path = make_video(tmp_path / "a.mkv")
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"\x1f\x43\xb6\x75") + 40])  # into the first cluster
+    with pytest.raises(InputError, match="holds no frame"):
+        read_video(path)
+
+
+def test_a_name_like_a_pattern_is_one_image(tmp_path):
+    for t, name in enumerate(("d%d.png", "d1.png", "d2.png")):
+        Image.new("RGB", (8, 8), (100 * t, 0, 0)).save(tmp_path / name)
+    frames = read_video(tmp_path / "d%d.png")
+    assert len(frames) == 1
+    assert frames[0].max() == 0
+
+
+def test_animated_webp_is_refused_by_its_name(tmp_path):
+    pictures = [Image.new("RGB", (16, 16), (60 * t, 0, 0)) for t in range(3)]
+    pictures[0].save(tmp_path / "a.webp", save_all=True, append_images=pictures[1:])
+    with pytest.raises(InputError, match="animated WebP is not read; make a GIF"):
+        read_video(tmp_path / "a.webp")
 
 
 def test_missing_file(tmp_path):

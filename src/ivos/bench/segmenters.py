@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ivos.core.robot import ROBOT_PRESETS, RobotConfig
 from ivos.engine.session import Session
+from ivos.errors import InputError
 from ivos.model.networks import Networks
 from ivos.types import Annotation, Frames, Pixels
 
@@ -174,6 +175,13 @@ class NamedSource:
     device: str = "cpu"
     resolution: int | None = 480
 
+    def __post_init__(self) -> None:
+        """Refuse a resolution at which no sample could be played."""
+        if self.resolution is not None and self.resolution < 1:
+            raise InputError(
+                f"The resolution is {self.resolution}; expected the short side in pixels, or None for full size."
+            )
+
     @property
     def name(self) -> str:
         """The method's name; of a weights file its stem."""
@@ -181,10 +189,17 @@ class NamedSource:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the weights file, if there is one, and the resolution."""
+        """The SHA-256 of the weights file, if there is one, and the resolution.
+
+        Raises:
+            InputError: There is no such method or file.
+        """
+        from ivos.model.config import PRESETS
         from ivos.model.weights import BUNDLED
 
         found = [file for file in (Path(self.method), BUNDLED / f"{self.method}.safetensors") if file.is_file()]
+        if not found and self.method not in {"copy", "grabcut-flow", *PRESETS}:
+            self.load()  # says so
         weights = hashlib.sha256(found[0].read_bytes()).hexdigest() if found else "no weights file"
         return f"{weights}, resolution {self.resolution}"
 

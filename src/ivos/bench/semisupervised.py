@@ -165,11 +165,12 @@ def _sequences(predictions: Path, truths: Path, wanted: Sequence[str] | None) ->
     for folder in (predictions, truths):
         if not folder.is_dir():
             raise InputError(f"There is no folder '{folder}'.")
-    if wanted is None and any(truths.glob("*.png")):
+    if wanted is None and _masks(truths):
         return {truths.resolve().name: _pairs(truths.resolve().name, predictions, truths)}
     names = wanted
     if names is None:
-        names = sorted((each.name for each in truths.iterdir() if each.is_dir()), key=natural_key)
+        folders = [each.name for each in truths.iterdir() if each.is_dir() and not each.name.startswith(".")]
+        names = sorted(folders, key=natural_key)
     if not names:
         raise InputError(f"The folder '{truths}' has neither masks (*.png) nor a folder for each sequence.")
     return {name: _pairs(name, predictions / name, truths / name) for name in names}
@@ -179,7 +180,7 @@ def _pairs(name: str, predictions: Path, truths: Path) -> list[MaskPair]:
     for folder in (predictions, truths):
         if not folder.is_dir():
             raise InputError(f"The sequence '{name}' is missing: there is no folder '{folder}'.")
-    files = sorted(truths.glob("*.png"), key=lambda file: natural_key(file.name))
+    files = _masks(truths)
     if not files:
         raise InputError(f"The sequence '{name}' has no true mask: no *.png in '{truths}'.")
     pairs = [MaskPair(predictions / file.name, file) for file in files]
@@ -187,6 +188,12 @@ def _pairs(name: str, predictions: Path, truths: Path) -> list[MaskPair]:
     if missing:
         raise InputError(f"The sequence '{name}' lacks {len(missing)} predicted masks, such as '{missing[0]}'.")
     return pairs
+
+
+def _masks(folder: Path) -> list[Path]:
+    """The PNGs of a folder in natural order; hidden files are left out."""
+    found = [file for file in folder.glob("*.png") if not file.name.startswith(".")]
+    return sorted(found, key=lambda file: natural_key(file.name))
 
 
 def _num_objects(file: Path) -> int:

@@ -38,14 +38,14 @@ class Store:
             InputError: The folder holds another run.
             OutputError: It cannot be written to.
         """
-        self.folder = make_folder(folder)
-        self._samples = make_folder(self.folder / "samples")
         identity = {
             "method": source.name,
             "digest": source.digest,
             "dataset": dataset,
             "rules": json.loads(json.dumps(asdict(rules))),
         }
+        self.folder = make_folder(folder)
+        self._samples = make_folder(self.folder / "samples")
         file = self.folder / "run.json"
         if file.exists():
             _check_same(_read_json(file), identity, self.folder)

@@ -68,6 +68,8 @@ def explain(
     strokes, frames = read_scribbles(scribbles), read_video(video)
     if isinstance(frames, ImageFolder) and out.resolve().parent == frames.path.resolve():
         raise InputError(f"The picture '{out}' would become a frame of the clip '{frames.path}'; give another --out.")
+    if out.resolve() in (video.resolve(), scribbles.resolve()):
+        raise InputError(f"The picture would replace '{out}', which it is made from; give another --out.")
     check_fit(strokes, scribbles, frames)
     number = len(strokes.annotations) if round is None else round
     if not 1 <= number <= len(strokes.annotations):

@@ -62,7 +62,7 @@ def segment(
     strokes = read_scribbles(scribbles)
     frames = read_video(video)
     check_fit(strokes, scribbles, frames)
-    check_target(out, frames, formats, range(1, strokes.num_objects + 1))
+    check_target(out, frames, formats, range(1, strokes.num_objects + 1), scribbles=scribbles)
     session = Session(load_model(model, device=device), frames, strokes.num_objects, resolution=resolution)
     make_folder(out)
     replay(session, strokes.annotations)

@@ -153,7 +153,12 @@ def _object_ids(result: Result) -> Collection[int]:
 
 
 def check_target(
-    out_dir: str | Path, frames: Frames, formats: Collection[ExportFormat], objects: Collection[int] = ()
+    out_dir: str | Path,
+    frames: Frames,
+    formats: Collection[ExportFormat],
+    objects: Collection[int] = (),
+    *,
+    scribbles: Path | None = None,
 ) -> None:
     """Refuse a folder in which the results of a clip would do harm; to be called before the work.
 
@@ -162,10 +167,11 @@ def check_target(
         frames: The clip.
         formats: What will be written.
         objects: Ids of the objects that `binary` will write.
+        scribbles: The file that the strokes were read from.
 
     Raises:
-        InputError: There is no such format, the files would replace the clip itself, or masks of a longer clip or of
-            other objects would stay among the new ones.
+        InputError: There is no such format, the files would replace the clip or the scribbles, or masks of a longer
+            clip or of other objects would stay among the new ones.
     """
     for format in formats:
         if format not in get_args(ExportFormat):
@@ -182,9 +188,14 @@ def check_target(
                 f"'{min(stale)}' holds masks of an object that is not among those written now ({len(objects)}), and "
                 "would stay beside them; give another folder, or move it away."
             )
-    for target in (*folders, *(folder / FILE_NAMES[format] for format in formats if format in FILE_NAMES)):
-        if source is not None and target.resolve() == Path(source).resolve():
-            raise InputError(f"Results in '{folder}' would replace the clip '{source}' itself; give another folder.")
+    targets = [*folders, *(folder / FILE_NAMES[format] for format in formats if format in FILE_NAMES)]
+    for kind, given in (("clip", source), ("scribble file", scribbles)):
+        if given is None:
+            continue
+        file = Path(given).resolve()
+        among_masks = file.parent in [each.resolve() for each in folders] and _MASK_NAME.fullmatch(file.name)
+        if among_masks or file in [target.resolve() for target in targets]:
+            raise InputError(f"Results in '{folder}' would replace the {kind} '{given}' itself; give another folder.")
     for each in folders:
         names = [path.name for path in _listed(each)]
         left = sorted(name for name in names if _MASK_NAME.fullmatch(name) and int(Path(name).stem) >= len(frames))

@@ -146,6 +146,8 @@ class VideoFile:
             ) from error
         if not len(index.times):
             why = "it is damaged from the first frame on" if index.damaged else "its video stream is empty"
+            if self.path.suffix.lower() == ".webp":
+                why = "animated WebP is not read; make a GIF, a video or a folder of images of it"
             raise InputError(f"'{self.path}' holds no frame that can be shown: {why}.")
         return index
 

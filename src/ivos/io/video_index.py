@@ -73,7 +73,8 @@ def open_video(path: str) -> av.container.InputContainer:
         PlaylistError: It only names other files.
         av.error.FFmpegError: It cannot be opened.
     """
-    container = av.open(path, options={"protocol_whitelist": "file"}, metadata_errors="replace")
+    options = {"protocol_whitelist": "file", "pattern_type": "none"}  # a name with %d in it is the name of one image
+    container = av.open(path, options=options, metadata_errors="replace")
     if _PLAYLIST_FORMATS & set(container.format.name.split(",")):
         container.close()
         raise PlaylistError
@@ -222,7 +223,9 @@ def _falls_short(path: str, index: VideoIndex) -> bool:
     with open_video(path) as container:
         stream = container.streams.video[0]
         known = _DURATION_IN_HEADER_FORMATS & set(container.format.name.split(","))
-        if not known or container.duration is None or stream.time_base is None or not index.seekable:
+        if not known or container.duration is None or stream.time_base is None:
+            return False
+        if not index.seekable or not len(index.times):
             return False
         gap = int(np.diff(index.times).max(initial=0)) * stream.time_base
         least = container.duration / av.time_base - max(gap, _FRAMES_OF_TOLERANCE / (stream.average_rate or 1))

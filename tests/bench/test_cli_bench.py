@@ -13,6 +13,7 @@ import pytest
 
 import ivos
 from ivos.cli import main
+from ivos.errors import InputError
 from ivos.model.atnet import build
 from ivos.model.config import PRESETS, Widths
 from ivos.model.weights import save_weights
@@ -59,6 +60,10 @@ def test_bench_refuses_unknown_sequences_and_methods(
     assert main(["bench", str(root), "--method", "copy", "--resolution", "0", "--out", str(tmp_path / "b")]) == 2
     assert "The resolution is 0" in capsys.readouterr().err
     assert not (tmp_path / "b").exists()  # a run with the right words begins there
+    assert main(["bench", str(root), "--method", "copy", "--single-step"]) == 2
+    assert "no A-Net and T-Net" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"given as .*expected one that is read"):
+        ivos.benchmark("copy", str(root))
     assert main(["bench", str(tmp_path)]) == 2
     assert "not a DAVIS data set" in capsys.readouterr().err
 

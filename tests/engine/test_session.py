@@ -599,6 +599,11 @@ def test_what_is_no_clip_is_refused(make_networks, frames):
         Session(make_networks(), frames)
 
 
+def test_the_name_of_a_model_is_no_model(make_clip):
+    with pytest.raises(InputError, match=r"given as 'lite'; expected .*ivos\.load_model"):
+        Session("lite", make_clip())
+
+
 def test_a_clip_without_frames_is_refused(make_networks, make_clip):
     clip = make_clip()
     clip.array = clip.array[:0]

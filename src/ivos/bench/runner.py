@@ -79,6 +79,8 @@ def benchmark(
             and Matplotlib is not installed.
         OutputError: `out` cannot be written to.
     """
+    if isinstance(dataset, str | Path):
+        raise InputError(f"The data set is given as '{dataset}'; expected one that is read, such as `ivos.Davis`.")
     method = str(method) if isinstance(method, Path) else method
     rules = Rules(rounds=rounds, seed=seed, robot=usual_robot(method))
     return run(as_source(method), dataset, rules, Execution(workers=workers), out)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from ivos.cli.console import say, table
+from ivos.errors import InputError
 
 if TYPE_CHECKING:
     from ivos.bench.execution import Execution
@@ -137,6 +138,8 @@ def _single_step(dataset: Dataset, flags: BenchFlags) -> None:
     from ivos.io.atomic import atomic_write, make_folder
     from ivos.model.weights import load_model
 
+    if flags.method in ("copy", "grabcut-flow"):
+        raise InputError(f"'{flags.method}' has no A-Net and T-Net to measure in single steps; name networks.")
     clips = (dataset[name] for name in dataset.sequences)
     networks = load_model(flags.method, device=flags.device)
     figures = single_step(networks, clips, every=flags.every, seed=flags.seed, resolution=flags.resolution)

@@ -55,15 +55,15 @@ class Session:
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         """Check the arguments; nothing is decoded yet."""
+        if isinstance(model, str | Path):
+            raise InputError(f"The model is given as '{model}'; expected the networks that `ivos.load_model` gives.")
         if not isinstance(num_objects, int | np.integer) or num_objects not in range(1, MAX_OBJECTS + 1):
             raise InputError(f"A session cannot have {num_objects} objects; expected an integer in 1..{MAX_OBJECTS}.")
         if cache_bytes < 0:
             raise InputError(f"The feature cache has {cache_bytes} bytes; expected 0 or more.")
         self._canvas = Canvas(frames, resolution, model.config, model.device)
-        self.model = model
-        self.frames = frames
-        self.num_objects = int(num_objects)
-        self.num_frames = len(frames)
+        self.model, self.frames = model, frames
+        self.num_objects, self.num_frames = int(num_objects), len(frames)
         self.resolution = None if resolution is None else int(resolution)
         self._segmenter = ClipSegmenter(model, self.num_objects, self._canvas, cache_bytes)
         self.history = History(State(results=(None,) * self.num_frames))

@@ -21,6 +21,7 @@ from ivos.server import library as library_module
 from ivos.server import manifest as manifest_module
 from ivos.server import workspace as workspace_module
 from ivos.server.library import Library
+from ivos.server.manifest import read_manifest
 from ivos.server.runs import from_runs, to_runs
 
 
@@ -170,6 +171,21 @@ def test_a_project_that_takes_long_to_open_keeps_nobody_from_another(client, pag
     assert client.get(f"/api/projects/{slow}").status_code == 200
 
 
+def test_the_list_leaves_out_what_is_deleted_while_it_is_made(client, page, monkeypatch):
+    whole = library_module.Library.ids
+    client.post("/api/projects/demo")
+
+    def then_deleted(library):
+        ids = whole(library)
+        assert client.delete(page.base).status_code == 204
+        return ids
+
+    with monkeypatch.context() as patch:
+        patch.setattr(library_module.Library, "ids", then_deleted)
+        listed = client.get("/api/projects").json()["projects"]
+    assert [each["name"] for each in listed] == ["bunny (demo)"]
+
+
 def test_of_a_folder_only_the_images_are_copied(tmp_path):
     library, images = Library(tmp_path / "projects", "lite", 480), tmp_path / "images"
     (images / "raw").mkdir(parents=True)
@@ -180,6 +196,8 @@ def test_of_a_folder_only_the_images_are_copied(tmp_path):
     opened = library.open_path(images)
     assert sorted(p.name for p in (library.folder(opened) / "clip" / "images").iterdir()) == ["0.png", "1.png", "2.png"]
     assert library.open_path(images) == opened
+    images.rename(tmp_path / "take 1.5")
+    assert read_manifest(library.folder(library.open_path(tmp_path / "take 1.5"))).name == "take 1.5"
 
 
 def test_a_varying_frame_rate_is_told_before_work(client, tmp_path, page):

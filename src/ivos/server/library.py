@@ -206,6 +206,7 @@ class Library:
             OutputError: The folder cannot be written.
         """
         shown = _shown_name(name)
+        stem = shown if clip.is_dir() else Path(shown).stem
         draft = self.root / f".new-{uuid.uuid4().hex}"
         kept = f"{CLIP}/{_file_name(shown)}"
         try:
@@ -219,9 +220,9 @@ class Library:
             else:
                 shutil.copyfile(clip, draft / kept)
             manifest = self._inspect(draft, kept, shown)
-            write_manifest(draft, replace(manifest, name=title or Path(shown).stem or shown))
+            write_manifest(draft, replace(manifest, name=title or stem or shown))
             with self._naming:
-                project_id = self._free_id(Path(shown).stem)
+                project_id = self._free_id(stem)
                 draft.rename(self.root / project_id)
         except OSError as error:
             if isinstance(error, OutputError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import torch
@@ -9,10 +10,12 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 import ivos
+from ivos.errors import InputError
 from ivos.server.answer_schemas import AppAnswer, ModelAnswer, Needs, Projects, Summary
 from ivos.server.answers import summary
 from ivos.server.library import DEMO_CLIP
 from ivos.server.needs import needs
+from ivos.server.problems import Problem
 from ivos.server.services import ERRORS, Services, ServicesHere, WorkspaceHere
 from ivos.server.uploads import receive
 
@@ -40,7 +43,11 @@ def app(here: ServicesHere) -> AppAnswer:
 @router.get("/projects")
 def projects(here: ServicesHere) -> Projects:
     """All projects, the one opened last first."""
-    return Projects(projects=[summary(here.library, project_id) for project_id in here.library.ids()])
+    listed = []
+    for project_id in here.library.ids():
+        with suppress(Problem, InputError, FileNotFoundError):  # it is being deleted
+            listed.append(summary(here.library, project_id))
+    return Projects(projects=listed)
 
 
 @router.post("/projects/demo", status_code=201)

@@ -168,6 +168,9 @@ def test_nothing_is_begun_that_would_replace_its_own_input(clip, strokes, tmp_pa
         assert run("segment", given, *how) == 2
         assert f"would replace the {what}" in one_sentence(capsys)
     assert mine.read_bytes() == strokes.read_bytes()
+    beyond = image.rename(image.with_name("00007.png"))
+    assert run("segment", beyond, "--scribbles", mine, "--out", image.parent, "--model", "not even loaded") == 2
+    assert "of a longer clip" in one_sentence(capsys)
     (tmp_path / "released.pth").write_bytes(b"tensors")
     assert run("convert", tmp_path / "released.pth", tmp_path / "out" / ".." / "released.pth") == 2
     assert "would replace the checkpoint" in one_sentence(capsys)

@@ -262,8 +262,25 @@ def test_a_picture_for_the_list_brings_no_deleted_project_back(client, page, tmp
     assert not (tmp_path / "projects" / page.project["id"]).exists()
 
 
-def test_uploads_of_one_name_at_once_all_become_projects(client, clip_file):
-    content, answers = clip_file.read_bytes(), []
+def test_a_picture_for_the_list_that_has_no_room_is_one_sentence(client, page, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    answer = client.get(f"{page.base}/thumbnail.jpg")
+    assert answer.status_code == 507
+    assert "the disk is full" in answer.json()["error"]["message"]
+
+
+def test_uploads_of_one_name_at_once_all_become_projects(client, clip_file, monkeypatch):
+    content, answers, whole = clip_file.read_bytes(), [], library_module.Library._free_id
+
+    def slow(library, name):
+        free = whole(library, name)
+        time.sleep(0.1)
+        return free
+
+    monkeypatch.setattr(library_module.Library, "_free_id", slow)
 
     def upload():
         answers.append(client.post("/api/projects/upload?name=dog.mp4", content=content))

@@ -130,6 +130,30 @@ def test_a_full_disk_loses_nothing_of_a_study(serve, davis, tmp_path, monkeypatc
     assert [row.sequence for row in read_rows(file)] == ["ant", "ant"]
 
 
+def test_a_second_press_of_satisfied_says_that_the_sequence_is_over(serve, davis, monkeypatch):
+    whole = study_module.Study.satisfied
+    with serve(study_root=davis, user="eve") as client:
+        for _ in range(2):
+            page = Page(client)
+            page.open(study(page)["project_id"])
+            page.stroke(1)
+            page.round()
+            monkeypatch.setattr(study_module.Study, "satisfied", twice(whole))
+            assert client.post("/api/study/satisfied").json()["error"]["code"] == "order"
+            monkeypatch.setattr(study_module.Study, "satisfied", whole)
+        assert study(page)["phase"] == "finished"
+
+
+def twice(satisfied):
+    """Two tabs press at once: the second one waits until the first is done."""
+
+    def both(study, workspace):
+        satisfied(study, workspace)
+        satisfied(study, workspace)
+
+    return both
+
+
 def test_outside_the_study_its_routes_are_missing(page):
     for method, path in [("GET", "/api/study"), ("POST", "/api/study/satisfied"), ("GET", f"{page.base}/truth/0")]:
         assert page.client.request(method, path).status_code == 404

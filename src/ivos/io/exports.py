@@ -193,7 +193,8 @@ def check_target(
         if given is None:
             continue
         file = Path(given).resolve()
-        among_masks = file.parent in [each.resolve() for each in folders] and _MASK_NAME.fullmatch(file.name)
+        written = {f"{t:05d}.png" for t in range(len(frames))} if folders else ()
+        among_masks = file.name in written and file.parent in [each.resolve() for each in folders]
         if among_masks or file in [target.resolve() for target in targets]:
             raise InputError(f"Results in '{folder}' would replace the {kind} '{given}' itself; give another folder.")
     for each in folders:

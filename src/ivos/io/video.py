@@ -146,10 +146,15 @@ class VideoFile:
             ) from error
         if not len(index.times):
             why = "it is damaged from the first frame on" if index.damaged else "its video stream is empty"
-            if self.path.suffix.lower() == ".webp":
+            if self._moves_as_webp():
                 why = "animated WebP is not read; make a GIF, a video or a folder of images of it"
             raise InputError(f"'{self.path}' holds no frame that can be shown: {why}.")
         return index
+
+    def _moves_as_webp(self) -> bool:
+        with self.path.open("rb") as file:
+            head = file.read(21)
+        return head[8:16] == b"WEBPVP8X" and len(head) == 21 and bool(head[20] & 2)  # the flag of an animation
 
     def _warn_of_damage(self) -> None:
         if not self._index.damaged:

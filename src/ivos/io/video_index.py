@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import av
 import av.container
@@ -17,8 +18,14 @@ _HIDDEN_FRAME_CODECS = {"vp8"}
 _DURATION_IN_HEADER_FORMATS = {"matroska", "webm", "avi"}
 """Containers whose duration is written down, not guessed from what there is of the file."""
 _FRAMES_OF_TOLERANCE = 4
-_PLAYLIST_FORMATS = {"concat", "dash", "hls", "imf", "rtsp", "sdp"}
+_PLAYLIST_FORMATS = {"applehttp", "concat", "dash", "hls", "imf", "rtsp", "sdp"}
 """Formats of files that only name others, anywhere on the disk or in the network."""
+_PLAYLIST_HEADS = b"#EXTM3U", b"ffconcat version"
+_OPTIONS = {
+    "format_whitelist": ",".join(sorted(av.formats_available - _PLAYLIST_FORMATS)),
+    "protocol_whitelist": "file",
+    "pattern_type": "none",  # a name with %d in it is the name of one image
+}
 
 
 class PlaylistError(Exception):
@@ -67,17 +74,17 @@ class VideoIndex:
 
 
 def open_video(path: str) -> av.container.InputContainer:
-    """The file opened for reading; nothing is fetched from the network.
+    """The file opened for reading; no other file is opened, and nothing is fetched from the network.
 
     Raises:
         PlaylistError: It only names other files.
-        av.error.FFmpegError: It cannot be opened.
+        OSError: It cannot be read.
+        av.error.FFmpegError: It cannot be opened as a video.
     """
-    options = {"protocol_whitelist": "file", "pattern_type": "none"}  # a name with %d in it is the name of one image
-    container = av.open(path, options=options, metadata_errors="replace")
-    if _PLAYLIST_FORMATS & set(container.format.name.split(",")):
-        container.close()
-        raise PlaylistError
+    with Path(path).open("rb") as file:
+        if file.read(max(map(len, _PLAYLIST_HEADS))).startswith(_PLAYLIST_HEADS):
+            raise PlaylistError
+    container = av.open(path, options=_OPTIONS, metadata_errors="replace")
     if any(stream.codec_context is None for stream in container.streams.video[:1]):
         container.close()
         raise av.error.DecoderNotFoundError(0, "its codec is not known, or it is encrypted", path)
@@ -143,9 +150,9 @@ def _packets(
             yield packet
 
 
-def _declared(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int:
-    """How many packets of frames the file says it has. An MP4 that was trimmed without encoding still counts frames
-    that are never read; its index, once all is read, does not.
+def _promised(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int:
+    """How many packets a whole file has; to be asked when all is read. An MP4 that was trimmed without encoding still
+    counts frames that are never read; its index does not.
     """
     return len(stream.index_entries) if "mov" in container.format.name.split(",") else stream.frames
 
@@ -172,7 +179,7 @@ def _index_by_packets(container: av.container.InputContainer, stream: av.video.s
                 keys.append(packet.pts)
             if not packet.is_discard:
                 times.append(packet.pts)
-        damaged = count < _declared(container, stream)
+        damaged = count < _promised(container, stream)
     except CutOffError as error:
         damaged, end = True, error.time
     except av.error.FFmpegError:
@@ -186,9 +193,8 @@ def _index_by_packets(container: av.container.InputContainer, stream: av.video.s
     shown = known[known < end] if damaged and end is not None else known
     starts = np.unique(np.searchsorted(shown, np.asarray(keys, dtype=np.int64)))
     usable = starts[starts < len(shown)]
-    return VideoIndex(
-        shown, usable, seekable=True, damaged=damaged, declared=_declared(container, stream), end=tail.start
-    )
+    declared = min(stream.frames, _promised(container, stream))
+    return VideoIndex(shown, usable, seekable=True, damaged=damaged, declared=declared, end=tail.start)
 
 
 class _Tail:

@@ -165,11 +165,14 @@ class Study:
         """End the sequence on show, write its rows, show the next.
 
         Raises:
+            Problem: The project is not on show, or not any more.
             SessionOrderError: The masks of a round are not on show.
             OutputError: The rows or the next project cannot be written; once they can, the same call goes on.
         """
         with self._lock:
             self._catch_up()
+            if workspace.id != self.project_id:
+                raise Problem(409, "order", "This sequence is not the one on show in the study.")
             name = self._sequences[self._number]
             if all(row.sequence != name for row in self._rows):  # else its rows are written, and the next had no room
                 meter = deepcopy(self._meter)

@@ -1,5 +1,6 @@
 """Opening clips: upload, demo, command line; limits; frames; what a clip needs."""
 
+import asyncio
 import errno
 import io
 import os
@@ -8,12 +9,13 @@ import threading
 import time
 from collections import namedtuple
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from PIL import Image
-from tests.server.conftest import Page, clip_pixels
+from tests.server.conftest import TOKEN, Page, clip_pixels
 
 import ivos
 from ivos.errors import InputError, OutputError
@@ -270,6 +272,43 @@ def test_a_picture_for_the_list_that_has_no_room_is_one_sentence(client, page, t
     answer = client.get(f"{page.base}/thumbnail.jpg")
     assert answer.status_code == 507
     assert "the disk is full" in answer.json()["error"]["message"]
+
+
+def test_a_picture_for_the_list_is_shown_from_a_disk_that_takes_nothing(client, page, monkeypatch):
+    picture = client.get(f"{page.base}/thumbnail.jpg").content
+
+    def read_only(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", read_only)
+    assert client.get(f"{page.base}/thumbnail.jpg").content == picture
+
+
+def test_an_upload_that_is_broken_off_leaves_nothing_and_is_no_failure(client, tmp_path, caplog):
+    headers = {"host": "127.0.0.1:8765", "authorization": f"Bearer {TOKEN}", "content-length": "100000"}
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/api/projects/upload",
+        "query_string": b"name=a.mp4",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 1),
+    }
+    coming = iter([{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"}])
+    sent = []
+
+    async def receive():
+        return next(coming)
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(client.app(scope, receive, send))
+    assert sent[0]["status"] == 400
+    assert not caplog.records
+    assert [p for p in (tmp_path / "projects").rglob("*") if p.is_file()] == []
 
 
 def test_uploads_of_one_name_at_once_all_become_projects(client, clip_file, monkeypatch):

@@ -18,6 +18,8 @@ from ivos.errors import InputError
 from ivos.model.networks import Networks
 from ivos.types import Annotation, Frames, Pixels
 
+BASELINES = ("copy", "grabcut-flow")
+"""Names of the methods without networks."""
 ClipMasks = NDArray[np.uint8]
 """Label masks of a whole clip: (T, H, W) uint8."""
 
@@ -198,7 +200,7 @@ class NamedSource:
         from ivos.model.weights import BUNDLED
 
         found = [file for file in (Path(self.method), BUNDLED / f"{self.method}.safetensors") if file.is_file()]
-        if not found and self.method not in {"copy", "grabcut-flow", *PRESETS}:
+        if not found and self.method not in {*BASELINES, *PRESETS}:
             self.load()  # says so
         weights = hashlib.sha256(found[0].read_bytes()).hexdigest() if found else "no weights file"
         return f"{weights}, resolution {self.resolution}"

@@ -134,11 +134,12 @@ def _execution(flags: BenchFlags) -> Execution:
 
 
 def _single_step(dataset: Dataset, flags: BenchFlags) -> None:
+    from ivos.bench.segmenters import BASELINES
     from ivos.bench.single_step import single_step
     from ivos.io.atomic import atomic_write, make_folder
     from ivos.model.weights import load_model
 
-    if flags.method in ("copy", "grabcut-flow"):
+    if flags.method in BASELINES:
         raise InputError(f"'{flags.method}' has no A-Net and T-Net to measure in single steps; name networks.")
     clips = (dataset[name] for name in dataset.sequences)
     networks = load_model(flags.method, device=flags.device)

@@ -189,11 +189,11 @@ def check_target(
                 "would stay beside them; give another folder, or move it away."
             )
     targets = [*folders, *(folder / FILE_NAMES[format] for format in formats if format in FILE_NAMES)]
+    written = {f"{t:05d}.png" for t in range(len(frames))}
     for kind, given in (("clip", source), ("scribble file", scribbles)):
         if given is None:
             continue
         file = Path(given).resolve()
-        written = {f"{t:05d}.png" for t in range(len(frames))} if folders else ()
         among_masks = file.name in written and file.parent in [each.resolve() for each in folders]
         if among_masks or file in [target.resolve() for target in targets]:
             raise InputError(f"Results in '{folder}' would replace the {kind} '{given}' itself; give another folder.")

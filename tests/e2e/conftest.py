@@ -18,7 +18,7 @@ from ivos.io.video_writer import write_video
 sys.path.insert(0, str(Path(__file__).parent))
 from driving import CLIP_FRAMES, CLIP_SIZE, WAIT, Editor, Server
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium-headless-shell")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -43,11 +43,11 @@ def test_both_tables_are_trained_scored_and_gone_on_with(data, lite_weights, tmp
         return train(net, recipe, config, watch)
 
     monkeypatch.setattr(variants, "run_from", interrupted)
-    assert ablate("table4", data, lite_weights, tmp_path, "--steps", "2") == 130
+    assert ablate("table4", data, lite_weights, tmp_path, "--steps", "1") == 130
     first = json.loads((tmp_path / "table4.json").read_text())
     assert [row["rounds"] is None for row in first["rows"]] == [False, True, True]
-    assert ablate("table4", data, lite_weights, tmp_path, "--steps", "2") == 0
-    assert ablate("table3", data, lite_weights, tmp_path, "--steps", "2", "--rows", "I", "VI") == 0
+    assert ablate("table4", data, lite_weights, tmp_path, "--steps", "1") == 0
+    assert ablate("table3", data, lite_weights, tmp_path, "--steps", "1", "--rows", "I", "VI") == 0
     assert [name for name in trained if not name.startswith("measuring-")] == [
         *("nearest-to-scribbles", "nearest-to-prediction", "nearest-to-prediction", "proposed", "without-local")
     ]
@@ -63,7 +63,7 @@ def test_both_tables_are_trained_scored_and_gone_on_with(data, lite_weights, tmp
     for variant in TABLES["table4"]:
         assert load_weights(tmp_path / variant.key / "weights.safetensors").config == variant.model
     capsys.readouterr()
-    assert ablate("table3", data, lite_weights, tmp_path, "--steps", "2", "--rounds", "3") == 2
+    assert ablate("table3", data, lite_weights, tmp_path, "--steps", "1", "--rounds", "3") == 2
     assert "another ablation: its rounds is 2, now it is 3" in refusal(capsys)
 
 

@@ -76,7 +76,7 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_log(straight, data, lite_w
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_two_processes_compute_what_one_computes_with_the_whole_batch(straight, data, lite_weights, training, tmp_path):
-    # A-Net takes the same loop; its losses in two processes are compared in test_paper_command.py.
+    # A-Net takes the same loop; its losses in two processes are compared in test_command.py.
     finish(training("t-net", **settings(data, lite_weights, out=tmp_path), devices=2))
     one, two = (read_log(folder / "log.csv") for folder in (straight, tmp_path))
     assert one.keys() == two.keys()

@@ -49,6 +49,15 @@ def test_networks_of_preset_authors_play_with_the_papers_robot(make_davis: Calla
             assert report.summary["run"]["rules"]["robot"]["min_nb_nodes"] == shortest
 
 
+def test_a_file_named_like_a_method_is_not_taken_for_it(
+    make_davis: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_davis({"one": 1}).resolve()
+    monkeypatch.chdir(tmp_path)
+    Path("copy").touch()
+    assert main(["bench", str(root), "--method", "copy", "--rounds", "1", "--out", "out"]) == 0
+
+
 def test_bench_refuses_unknown_sequences_and_methods(
     make_davis: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -62,6 +71,8 @@ def test_bench_refuses_unknown_sequences_and_methods(
     assert not (tmp_path / "b").exists()  # a run with the right words begins there
     assert main(["bench", str(root), "--method", "copy", "--single-step"]) == 2
     assert "no A-Net and T-Net" in capsys.readouterr().err
+    assert main(["bench", str(root), "--single-step", "--workers", "2"]) == 2
+    assert "leave out --workers" in capsys.readouterr().err
     with pytest.raises(InputError, match=r"given as .*expected one that is read"):
         ivos.benchmark("copy", str(root))
     assert main(["bench", str(tmp_path)]) == 2

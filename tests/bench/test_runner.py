@@ -147,7 +147,9 @@ def test_interrupted_runs_go_on(davis: Davis, tmp_path: Path) -> None:
         run(source, davis, NO_BUDGET, Execution(), tmp_path, stop_after_two)
     before = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "samples").glob("*.json")}
     assert set(before) == {"one.001.json", "two.001.json"}
-    report = run(source, davis, NO_BUDGET, Execution(), tmp_path)
+    report = run(source, davis, NO_BUDGET, Execution(metric_workers=2, threads=3), tmp_path)
+    assert report.summary["run"]["machine"]["threads"] == f"{torch.get_num_threads()} and 3"  # both played some
+    assert report.summary["run"]["machine"]["workers"] == 1
     after = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "samples").glob("*.json")}
     assert before.items() <= after.items()
     whole = run(source, davis, NO_BUDGET, Execution())

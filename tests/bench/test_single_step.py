@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from ivos.bench.single_step import single_step
 from ivos.core.metrics import region_similarity
+from ivos.core.robot import RobotConfig
 from ivos.errors import InputError
 from ivos.io.davis import Davis
 from ivos.model.config import PRESETS, ModelConfig
@@ -75,6 +76,8 @@ def test_measures_of_networks_that_copy(make_davis: Callable[..., Path]) -> None
     assert 0 < one["global_map"] < 0.5
     assert 0 < one["annotate"] < one["annotate_corrected_twice"]
     assert report["mean"] == pytest.approx(one)  # both sequences are the same
+    other = single_step(OpenNetworks(), davis, every=2, robot_config=RobotConfig(kernel_size=0.05, max_kernel_radius=1))
+    assert other["one"]["annotate"] != one["annotate"]
 
 
 def test_networks_without_parts_and_several_objects(make_davis: Callable[..., Path]) -> None:

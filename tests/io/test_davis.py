@@ -120,7 +120,7 @@ def test_scribble_files_in_natural_order(tmp_path):
     add_list(tmp_path, ["bear"])
     folder = tmp_path / "Scribbles" / "bear"
     folder.mkdir(parents=True)
-    for name in ("010.json", "002.json", "1.json", "notes.txt"):
+    for name in ("010.json", "002.json", "1.json", "notes.txt", "._1.json"):
         (folder / name).write_text("{}")
     assert [file.name for file in Davis(tmp_path)["bear"].scribble_files] == ["1.json", "002.json", "010.json"]
 

@@ -27,6 +27,7 @@ def test_youtube_vos(tmp_path):
             save_image(tmp_path / f"train/JPEGImages/{name}/{t:05d}.jpg", value=t)
         for t in (0, 10):
             write_mask(tmp_path / f"train/Annotations/{name}/{t:05d}.png", MASK)
+    (tmp_path / "train/JPEGImages/.ipynb_checkpoints").mkdir()
     data = YoutubeVos(tmp_path)
     assert data.sequences == ("v9", "v10")
     assert [len(clip) for clip in data] == [3, 3]

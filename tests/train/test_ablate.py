@@ -43,7 +43,8 @@ def test_both_tables_are_trained_scored_and_gone_on_with(data, lite_weights, tmp
         return train(net, recipe, config, watch)
 
     monkeypatch.setattr(variants, "run_from", interrupted)
-    assert ablate("table4", data, lite_weights, tmp_path, "--steps", "1") == 130
+    monkeypatch.chdir(tmp_path)
+    assert ablate("table4", data, lite_weights, Path(), "--steps", "1") == 130
     first = json.loads((tmp_path / "table4.json").read_text())
     assert [row["rounds"] is None for row in first["rows"]] == [False, True, True]
     assert ablate("table4", data, lite_weights, tmp_path, "--steps", "1") == 0
@@ -52,6 +53,7 @@ def test_both_tables_are_trained_scored_and_gone_on_with(data, lite_weights, tmp
         *("nearest-to-scribbles", "nearest-to-prediction", "nearest-to-prediction", "proposed", "without-local")
     ]
     tables = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in TABLES}
+    assert not list(tmp_path.rglob("measuring-*"))
     done = {row["row"]: row["rounds"] for table in tables.values() for row in table["rows"]}
     assert done["VI"] == done["proposed"]
     assert [row for row, rounds in done.items() if rounds is None] == ["II", "III", "IV", "V"]
@@ -131,6 +133,8 @@ def test_without_a_davis_source_that_leaves_the_list_davis_is_asked_for(source, 
         (("--budget", "inf"), "budget is inf minutes"),
         (("--steps", "0"), "steps is 0"),
         (("--year", "2017", "--split", "val"), "val.txt"),
+        (("--rounds", "20"), "20 rounds"),
+        (("--sequences", "bxo"), "no sequence 'bxo'"),
         (("--init", "missing.safetensors"), "missing.safetensors"),
         (("--data", "nonsense"), "'nonsense' is no source"),
     ],

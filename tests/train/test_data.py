@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ivos.errors import InputError
-from ivos.train.data import DataSpec, library_from_specs, takes
+from ivos.train.data import DataSpec, cut_outs, library_from_specs, takes
 from ivos.train.sources import Library, PictureCache, object_ids
 
 
@@ -66,6 +66,14 @@ def test_a_library_has_groups_with_weights_and_cut_outs(data):
     )
     assert [(share, len(group)) for share, group in library.groups] == [(3.0, 3), (1.0, 3)]
     assert [path.name for path in library.cut_outs] == ["cat.png"]
+
+
+def test_hidden_files_are_no_cut_outs_and_endings_may_be_large(tmp_path):
+    for name in ("a/dog.PNG", "a/._dog.png", ".thumbnails/dog.png", "b.webp", "c.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = cut_outs(DataSpec.parse(f"cut-outs:{tmp_path}"))
+    assert [path.name for path in found] == ["dog.PNG", "b.webp"]
 
 
 @pytest.mark.parametrize(

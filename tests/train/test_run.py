@@ -1,6 +1,7 @@
 """Whole runs: resume after a kill, several processes, settings that are refused."""
 
 import math
+import shutil
 import signal
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 import torch
 
 from ivos.errors import InputError, WeightsError
+from ivos.model.atnet import build
+from ivos.model.config import PRESETS
 from ivos.model.weights import load_weights, read_card, save_weights
 from ivos.train.config import A_NET, A_NET_BESIDE_T_NET, T_NET
 from ivos.train.log import read_log
@@ -129,6 +132,25 @@ def test_a_net_beside_a_trained_t_net_leaves_everything_else(data, lite_weights,
     card = read_card(path)
     assert card["t-net"] == {"seed": 7}
     assert card["a-net"]["recipe"]["beside_t_net"]
+
+
+def test_a_run_does_not_go_on_from_other_weights_in_the_file_that_it_began_with(data, lite_weights, tmp_path):
+    init = tmp_path / "init.safetensors"
+    shutil.copy(lite_weights, init)
+    common = settings(data, init, out=tmp_path / "run", steps=2)
+    run(AnetTraining(**common, minutes=1e-9))
+    save_weights(build(PRESETS["lite"], seed=2), init, card={})
+    with pytest.raises(InputError, match="another run"):
+        run(AnetTraining(**common))
+
+
+def test_a_run_that_diverges_says_so_and_keeps_its_last_checkpoint(data, lite_weights, tmp_path):
+    common = settings(data, lite_weights, out=tmp_path, checkpoint_steps=1, learning_rate=1e30)
+    with pytest.raises(InputError, match=r"The loss of step \d is (nan|inf): the run diverges"):
+        run(AnetTraining(**common))
+    kept = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert 0 < kept["step"] < STEPS
+    assert len(read_log(tmp_path / "log.csv")["step"]) == kept["step"]
 
 
 @pytest.mark.parametrize("more", [{}, {"init": "lite"}, {"preset": "paper"}])

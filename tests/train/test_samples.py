@@ -211,3 +211,12 @@ def test_a_library_without_objects_is_refused(name):
     empty = Scenery(Library(((1.0, (Take(Nothing(), (0,)),)),)), CROP, PictureCache(1 << 20))
     with pytest.raises(InputError, match="object"):
         samplings(empty)[name].annotation_sample(np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("prompts", [lite_samples.prompts, paper_samples.prompts])
+def test_nobody_draws_background_where_nothing_is_known(prompts):
+    near = (ys - 50) ** 2 + (xs - 40) ** 2 < 36**2
+    mask = np.where(DISC, 1, np.where(near, 255, 0)).astype(np.uint8)
+    drawn = np.stack([prompts(mask, np.random.default_rng(seed))[2].numpy() > 0 for seed in range(60)])
+    assert drawn.any()
+    assert (drawn & (mask == 255)).sum() < 0.1 * drawn.sum()  # a line between two wrong places may cross it

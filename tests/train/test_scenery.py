@@ -1,4 +1,5 @@
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -268,3 +269,14 @@ def test_a_dye_of_frames_without_the_object_changes_nothing():
     rng = np.random.default_rng(0)
     assert (Dye.random(image, mask, [1], rng)(image, empty) == image).all()
     assert (Dye.random(image, empty, [1], rng)(image, empty) == image).all()
+
+
+def test_a_scenery_that_was_sent_to_another_process_films_the_same(scenery):
+    sent = pickle.loads(pickle.dumps(scenery))
+    for seed in range(40):  # one scene in four has bystanders of the take's own group
+        scenes = []
+        for each in (scenery, sent):
+            rng = np.random.default_rng(seed)
+            scenes.append(each.film(each.pick(rng), [0], np.zeros(1), rng))
+        one, two = scenes
+        assert one is two is None or (torch.equal(one.images, two.images) and torch.equal(one.masks, two.masks))

@@ -6,7 +6,9 @@ Samples are independent of each other, so their figures are the same everywhere;
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
+import platform
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -57,6 +59,19 @@ class Execution:
     def torch_threads(self) -> int:
         """PyTorch's threads in every process."""
         return torch.get_num_threads() if self.threads is None else self.threads
+
+    @property
+    def machine(self) -> dict[str, object]:
+        """Facts of this machine and of how it plays, by name."""
+        return {
+            "system": f"{platform.system()} {platform.machine()}",
+            "cores": os.cpu_count() or 1,
+            "workers": self.workers if self.ray is None else f"Ray at {self.ray}",
+            "threads": self.torch_threads,
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        }
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ivos.bench.execution import Execution
 from ivos.bench.figures import draw_curves
 from ivos.bench.rules import METRICS, Rules
 from ivos.bench.sample import SampleResult
@@ -41,14 +36,12 @@ class Report:
         method: The method's name.
         dataset: The data set and its part.
         rules: Of the protocol.
-        execution: Where samples were played.
         results: One a sample, in the data set's order.
     """
 
     method: str
     dataset: str
     rules: Rules
-    execution: Execution
     results: tuple[SampleResult, ...]
 
     @cached_property
@@ -59,7 +52,7 @@ class Report:
             "dataset": self.dataset,
             "rules": asdict(self.rules),
             "first_strokes": self._first_strokes(),
-            "machine": _machine(self.execution),
+            "machine": _machines(self.results),
         }
         return {**summarise(self.results, self.rules), "run": run}
 
@@ -120,7 +113,7 @@ class Report:
         return {0: "robot", len(self.results): "human"}.get(humans, "mixed")
 
     def _conditions(self) -> str:
-        rules, summary = self.rules, self.summary
+        rules, summary, machine = self.rules, self.summary, self.summary["run"]["machine"]
         first = {
             "human": "The first strokes are the data set's human scribble files.",
             "robot": "The data set has no human scribbles here: the first strokes are the robot's, drawn from an "
@@ -133,7 +126,7 @@ class Report:
         lines = [
             f"{summary['samples']} samples, {rules.rounds} rounds, {budget}; "
             f"next frame = worst {TITLES[rules.metric]}; robot: {robot}. {first}",
-            "Machine: " + ", ".join(f"{key} {value}" for key, value in summary["run"]["machine"].items()) + ".",
+            "Machine: " + (", ".join(f"{key} {value}" for key, value in machine.items()) or "not kept") + ".",
         ]
         if summary["clamped"]:
             lines.append("**The rounds took longer than the time axis; their times were cut off at its end.**")
@@ -208,14 +201,8 @@ def _at(values: Sequence[float], mark: int) -> float:
     return values[min(mark, len(values)) - 1] if values else 0.0
 
 
-def _machine(execution: Execution) -> dict[str, object]:
-    spread = f"Ray at {execution.ray}" if execution.ray is not None else execution.workers
-    return {
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count() or 1,
-        "workers": spread,
-        "threads": execution.torch_threads,
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
+def _machines(results: Sequence[SampleResult]) -> dict[str, object]:
+    """The facts of the machines that played the results; of a fact in which they differ all there are."""
+    names = dict.fromkeys(name for result in results for name in result.machine)
+    found = {name: list(dict.fromkeys(result.machine.get(name, "not kept") for result in results)) for name in names}
+    return {name: each[0] if len(each) == 1 else " and ".join(map(str, each)) for name, each in found.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -124,13 +124,14 @@ def run(
         for sample in samples
         if (sample.clip.name, sample.scribble_idx) not in results
     ]
-    for result in execute(source, tasks, execution):
+    for played in execute(source, tasks, execution):
+        result = replace(played, machine=execution.machine)
         if store is not None:
             store.save(result)
         results[result.sequence, result.scribble_idx] = result
         on_result(result)
     ordered = tuple(results[sample.clip.name, sample.scribble_idx] for sample in samples)
-    report = Report(source.name, label, rules, execution, ordered)
+    report = Report(source.name, label, rules, ordered)
     if store is not None:
         report.write(store.folder, {sample.clip.name: sample.clip for sample in samples})
     return report

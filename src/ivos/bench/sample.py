@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,7 @@ class SampleResult:
         over_budget: Whether the time ran out before the last round.
         worst: Frame and predicted mask of the worst frames after the last finished round.
         is_human: Whether the first strokes were a person's.
+        machine: Facts of the machine that played it and how; empty if they were not kept.
     """
 
     sequence: str
@@ -85,6 +86,7 @@ class SampleResult:
     over_budget: bool = False
     worst: tuple[tuple[int, LabelMask], ...] = ()
     is_human: bool = False
+    machine: Mapping[str, object] = field(default_factory=dict)
 
 
 def frame_values(scores: Scores, metric: Metric) -> NDArray[np.float64]:

@@ -154,9 +154,11 @@ def usual_robot(method: Networks | Segmenter | str) -> RobotConfig:
         WeightsError: The name is that of a damaged weights file.
     """
     if isinstance(method, str):
+        from ivos.model.config import PRESETS
         from ivos.model.weights import read_config
 
-        preset = read_config(method).name if Path(method).is_file() else method
+        known = method in {*BASELINES, *PRESETS}
+        preset = read_config(method).name if not known and Path(method).is_file() else method
     else:
         networks = method.model if isinstance(method, SessionSegmenter) else method
         preset = getattr(getattr(networks, "config", None), "name", "")
@@ -199,10 +201,11 @@ class NamedSource:
         from ivos.model.config import PRESETS
         from ivos.model.weights import BUNDLED
 
-        found = [file for file in (Path(self.method), BUNDLED / f"{self.method}.safetensors") if file.is_file()]
-        if not found and self.method not in {*BASELINES, *PRESETS}:
+        known = self.method in {*BASELINES, *PRESETS}
+        file = BUNDLED / f"{self.method}.safetensors" if known else Path(self.method)
+        if not known and not file.is_file():
             self.load()  # says so
-        weights = hashlib.sha256(found[0].read_bytes()).hexdigest() if found else "no weights file"
+        weights = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "no weights file"
         return f"{weights}, resolution {self.resolution}"
 
     def load(self) -> Segmenter:

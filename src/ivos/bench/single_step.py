@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from ivos.bench.segmenters import usual_robot
 from ivos.core.fusion import fuse
 from ivos.core.metrics import region_similarity
-from ivos.core.robot import robot
+from ivos.core.robot import RobotConfig, robot
 from ivos.engine.canvas import STRIDE, Canvas
 from ivos.engine.segmenter import ClipSegmenter
 from ivos.engine.state import LOGIT_LIMIT, PendingFrame, State
@@ -51,7 +52,13 @@ class ShowsParts(Protocol):
 
 
 def single_step(
-    networks: Networks, clips: Iterable[Clip], *, every: int = 10, seed: int = 0, resolution: int | None = 480
+    networks: Networks,
+    clips: Iterable[Clip],
+    *,
+    every: int = 10,
+    seed: int = 0,
+    resolution: int | None = 480,
+    robot_config: RobotConfig | None = None,
 ) -> dict[str, Measures]:
     """Mean J of each measure by sequence, and under the key `mean` its mean over the sequences.
 
@@ -71,13 +78,15 @@ def single_step(
         every: Measure on every so many masked frames.
         seed: The robot's.
         resolution: See `Session`.
+        robot_config: How the robot draws; None: as `ivos.benchmark` has it draw for these networks.
 
     Raises:
         InputError: There is no sequence, or one has no frame with an object.
     """
     if every < 1:
         raise InputError(f"Measuring on every {every} frames is impossible; expected an integer >= 1.")
-    sequences = {clip.name: _measure(networks, clip, every, seed, resolution) for clip in clips}
+    config = usual_robot(networks) if robot_config is None else robot_config
+    sequences = {clip.name: _measure(_Bench(networks, clip, seed, resolution, config), every) for clip in clips}
     if not sequences:
         raise InputError("There is no sequence to measure on.")
     names = list(dict.fromkeys(name for measures in sequences.values() for name in measures))
@@ -85,8 +94,8 @@ def single_step(
     return {"mean": mean, **sequences}
 
 
-def _measure(networks: Networks, clip: Clip, every: int, seed: int, resolution: int | None) -> Measures:
-    bench = _Bench(networks, clip, seed, resolution)
+def _measure(bench: _Bench, every: int) -> Measures:
+    clip = bench.clip
     middle = clip.masked_frames[len(clip.masked_frames) // 2] if clip.masked_frames else 0
     frames = [t for t in clip.masked_frames[::every] if bench.has_objects(t)]
     values: dict[str, list[float]] = {}
@@ -115,8 +124,8 @@ def _stored(logits: Tensor) -> NDArray[np.float16]:
 class _Bench:
     """The networks on one clip, beside the truth."""
 
-    def __init__(self, networks: Networks, clip: Clip, seed: int, resolution: int | None) -> None:
-        self.networks, self.clip, self.seed = networks, clip, seed
+    def __init__(self, networks: Networks, clip: Clip, seed: int, resolution: int | None, config: RobotConfig) -> None:
+        self.networks, self.clip, self.seed, self.config = networks, clip, seed, config
         self.num_objects = max(1, clip.num_objects())
         self.canvas = Canvas(clip.frames, resolution, networks.config, networks.device)
         self.segmenter = ClipSegmenter(networks, self.num_objects, self.canvas, CACHE_BYTES)
@@ -140,7 +149,7 @@ class _Bench:
         prediction = np.zeros_like(truth)
         answers: list[PendingFrame] = []
         for _ in range(1 + CORRECTIONS):
-            strokes = robot(prediction, truth, range(1, self.num_objects + 1), seed=self.seed)
+            strokes = robot(prediction, truth, range(1, self.num_objects + 1), config=self.config, seed=self.seed)
             if strokes:
                 answers.append(self.segmenter.annotate(state, t, strokes))
                 results = list(state.results)

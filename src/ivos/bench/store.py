@@ -119,6 +119,7 @@ def _to_json(result: SampleResult) -> dict[str, Any]:
         "error": result.error,
         "over_budget": result.over_budget,
         "is_human": result.is_human,
+        "machine": dict(result.machine),
         "worst_frames": [t for t, _ in result.worst],
         "rounds": [
             {
@@ -151,4 +152,5 @@ def _from_json(content: dict[str, Any], picture: Any) -> SampleResult:
         content["over_budget"],
         tuple((t, read_mask(picture(name, index, t))) for t in content["worst_frames"]),
         content["is_human"],
+        content.get("machine", {}),
     )

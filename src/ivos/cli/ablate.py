@@ -16,6 +16,7 @@ from ivos.errors import InputError
 
 if TYPE_CHECKING:
     from ivos.bench.report import Report
+    from ivos.bench.rules import Rules
     from ivos.bench.runner import Dataset
     from ivos.train.settings import TnetTraining
     from ivos.train.variants import Variant
@@ -98,6 +99,7 @@ def ablate(
         known = ", ".join(variant.row for variant in variants)
         raise InputError(f"{table} has no variant {unknown[0]!r}; its variants are {known}.")
     dataset = _dataset(flags)
+    _check_scoring(flags, dataset)
     config, plan = _plan(flags, dataset)
     for variant in variants:
         if not flags.rows or variant.row in flags.rows:
@@ -196,15 +198,29 @@ def _figures(variant: Variant, config: TnetTraining, dataset: Dataset, flags: Ab
     return figures
 
 
+def _rules(flags: AblateFlags) -> Rules:
+    from ivos.bench.rules import Rules
+
+    return Rules(flags.rounds, None, "J", seed=flags.seed)
+
+
+def _check_scoring(flags: AblateFlags, dataset: Dataset) -> None:
+    """Refuse what the benchmark would, before an hour of training."""
+    from ivos.bench.figures import check_figures
+    from ivos.bench.runner import list_samples
+
+    _rules(flags)
+    check_figures()
+    list_samples(dataset)
+
+
 def _scored(variant: Variant, weights: Path, dataset: Dataset, flags: AblateFlags) -> Report:
     from ivos.bench.execution import Execution
-    from ivos.bench.rules import Rules
     from ivos.bench.runner import run
     from ivos.bench.segmenters import NamedSource
 
-    rules = Rules(flags.rounds, None, "J", seed=flags.seed)
     source = NamedSource(str(weights), flags.device)
-    report = run(source, dataset, rules, Execution(max(1, flags.workers)), weights.parent / "bench")
+    report = run(source, dataset, _rules(flags), Execution(max(1, flags.workers)), weights.parent / "bench")
     if report.failed:
         first = report.failed[0]
         raise InputError(

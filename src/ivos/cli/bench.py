@@ -134,6 +134,8 @@ def _execution(flags: BenchFlags) -> Execution:
 
 
 def _single_step(dataset: Dataset, flags: BenchFlags) -> None:
+    import torch
+
     from ivos.bench.segmenters import BASELINES
     from ivos.bench.single_step import single_step
     from ivos.io.atomic import atomic_write, make_folder
@@ -141,9 +143,19 @@ def _single_step(dataset: Dataset, flags: BenchFlags) -> None:
 
     if flags.method in BASELINES:
         raise InputError(f"'{flags.method}' has no A-Net and T-Net to measure in single steps; name networks.")
+    if flags.workers > 1 or flags.ray is not None:
+        raise InputError("Single steps are measured in this process; leave out --workers and --ray.")
+    torch.set_num_threads(_execution(flags).torch_threads)
     clips = (dataset[name] for name in dataset.sequences)
     networks = load_model(flags.method, device=flags.device)
-    figures = single_step(networks, clips, every=flags.every, seed=flags.seed, resolution=flags.resolution)
+    figures = single_step(
+        networks,
+        clips,
+        every=flags.every,
+        seed=flags.seed,
+        resolution=flags.resolution,
+        robot_config=_rules(flags).robot,
+    )
     names = list(figures)
     rows = [[measure, *(_cell(figures[name].get(measure)) for name in names)] for measure in figures["mean"]]
     say(table(["mean J", *names], rows))

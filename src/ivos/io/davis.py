@@ -80,7 +80,10 @@ class Davis:
             self.root / "Annotations" / resolution / name,
             merged=self.year == 2016,
             scribbles=tuple(
-                sorted((self.root / "Scribbles" / name).glob("*.json"), key=lambda file: natural_key(file.name))
+                sorted(
+                    (file for file in (self.root / "Scribbles" / name).glob("*.json") if not file.name.startswith(".")),
+                    key=lambda file: natural_key(file.name),
+                )
             ),
         )
 

@@ -32,7 +32,7 @@ class YoutubeVos:
         images = self.root / split / "JPEGImages"
         if not images.is_dir():
             raise InputError(f"'{self.root}' has no split {split!r} in YouTube-VOS layout: no folder '{images}'.")
-        names = [folder.name for folder in images.iterdir() if folder.is_dir()]
+        names = [folder.name for folder in images.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
         self.sequences = tuple(sorted(names, key=natural_key))
         if not self.sequences:
             raise InputError(f"The folder '{images}' has no sequence; expected one folder of images each.")

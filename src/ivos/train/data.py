@@ -127,13 +127,16 @@ def takes(spec: DataSpec) -> tuple[Take, ...]:
 
 
 def cut_outs(spec: DataSpec) -> tuple[Path, ...]:
-    """The png and webp files of a folder and its sub-folders, but for those whose path below it `without` names.
+    """The png and webp files of a folder and its sub-folders that are neither hidden nor named by `without`, by their
+    path below it.
 
     Raises:
         InputError: There is none.
     """
-    files = sorted(path for suffix in ("png", "webp") for path in spec.path.rglob(f"*.{suffix}"))
-    kept = tuple(spec.path / name for name in spec.kept([path.relative_to(spec.path).as_posix() for path in files]))
+    pictures = (path for path in spec.path.rglob("*") if path.suffix.lower() in {".png", ".webp"})
+    below = (path.relative_to(spec.path) for path in sorted(pictures))
+    names = [path.as_posix() for path in below if not any(part.startswith(".") for part in path.parts)]
+    kept = tuple(spec.path / name for name in spec.kept(names))
     if not kept:
         raise InputError(f"The folder '{spec.path}' holds no cut-outs; expected png or webp files with transparency.")
     return kept

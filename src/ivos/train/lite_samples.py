@@ -12,6 +12,7 @@ from torch import Tensor
 from ivos.train import strokes
 from ivos.train.samples import Sample
 from ivos.train.scenery import TRIES, Scene, Scenery, Times, no_object_error, reflected
+from ivos.types import VOID, LabelMask
 
 LEARNED = 3  # targets that the loss sees
 DRIFTS = (0, 0, 3)  # targets before them, which only bring the roll-out's own errors
@@ -39,11 +40,10 @@ class LiteSampling:
     def annotation_sample(self, rng: np.random.Generator) -> Sample:
         """See `Sampling`."""
         scene = self._scene(np.zeros(1), rng)
-        truth = scene.masks[0].numpy() == 1
         return {
             "image": scene.images[0],
             "mask": scene.masks[0],
-            "maps": prompts(truth, rng, self._first),
+            "maps": prompts(scene.masks[0].numpy(), rng, self._first),
             "draw": _draw(rng),
         }
 
@@ -70,7 +70,7 @@ class LiteSampling:
         times = np.concatenate(([first], others, [0.0], side * gap * np.arange(1, targets + 1)))
         scene = self._scene(times, rng)
         truth, masks = scene.masks.numpy() == 1, scene.masks.clone()
-        maps = [prompts(truth[i], rng, self._first) for i in range(annotated)]
+        maps = [prompts(scene.masks[i].numpy(), rng, self._first) for i in range(annotated)]
         previous, fate = previous_mask(truth[annotated], rng)
         if fate == "exact" and not starts_annotated and rng.random() < TORN and truth[0].any():
             part = strokes.random_part(truth[0], rng)
@@ -85,7 +85,7 @@ class LiteSampling:
             "lost": torch.tensor(int(rng.random() < LOST)),
             "alone": torch.tensor(int(alone)),
             "asked": torch.from_numpy(asked),
-            "asked_maps": torch.stack([first_prompts(truth[i], rng) for i in asked]),
+            "asked_maps": torch.stack([first_prompts(scene.masks[i].numpy(), rng) for i in asked]),
             "draw": _draw(rng),
         }
 
@@ -101,24 +101,27 @@ class LiteSampling:
         raise no_object_error()
 
 
-def prompts(truth: NDArray[np.bool_], rng: np.random.Generator, first: float = FIRST) -> Tensor:
+def prompts(mask: LabelMask, rng: np.random.Generator, first: float = FIRST) -> Tensor:
     """A-Net's three maps for one frame, x 255 uint8 (3, S, S): with probability `first` a first round's, or later ones.
 
-    Without an object there are no later rounds.
+    The mask (S, S) is 1 on the object and 255 where nothing is known, where nobody draws. Without an object there are
+    no later rounds.
     """
+    truth, known = mask == 1, mask != VOID
     if rng.random() < first or not truth.any():
-        return first_prompts(truth, rng)
+        return first_prompts(mask, rng)
     previous = strokes.spoiled(truth, rng)
-    positive, negative = strokes.correction_maps(previous > 0.5, truth, rng)
+    positive, negative = strokes.correction_maps((previous > 0.5) & known, truth, rng)
     if rng.random() < 0.5:
         positive = positive | strokes.stroke_map(truth, rng)
     return torch.from_numpy((255 * np.stack((previous, positive, negative))).astype(np.uint8))
 
 
-def first_prompts(truth: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
-    """A-Net's three maps of an object's first round, x 255 uint8 (3, S, S)."""
+def first_prompts(mask: LabelMask, rng: np.random.Generator) -> Tensor:
+    """A-Net's three maps of an object's first round, x 255 uint8 (3, S, S); the mask as of `prompts`."""
+    truth, known = mask == 1, mask != VOID
     positive = strokes.stroke_map(truth, rng)
-    negative = strokes.background_map(truth, rng) if rng.random() < 0.3 else np.zeros_like(positive)
+    negative = strokes.background_map(truth, rng) * known if rng.random() < 0.3 else np.zeros_like(positive)
     previous = np.full(truth.shape, 0.5, np.float32)
     return torch.from_numpy((255 * np.stack((previous, positive, negative))).astype(np.uint8))
 

@@ -114,7 +114,8 @@ def train(
 
     Raises:
         InputError: This machine lacks the accelerator, the batch cannot be shared out evenly, torchrun starts another
-            number of processes than the run has, the checkpoint is another run's, or a picture is damaged.
+            number of processes than the run has, the checkpoint is another run's, a picture is damaged, or the run
+            diverges.
         OutputError: A file cannot be written.
     """
     fabric = _launched(stage, run)
@@ -127,6 +128,11 @@ def train(
         _seed_torch(seed, state.step)
         _set_rates(optimiser, rates, rate_factor(stage.recipe, state.step))
         figures = _optimise(fabric, module, optimiser, batch, stage.recipe.clip_norm)
+        if not math.isfinite(figures["loss"]):
+            raise InputError(
+                f"The loss of step {state.step + 1} is {figures['loss']}: the run diverges. Start anew in another"
+                " folder with a lower --learning-rate; the last checkpoint stays as it was."
+            )
         state.average.update(stage.net, state.step)
         now = time.monotonic()
         state.step, state.seconds, spent, last = state.step + 1, state.seconds + now - last, now - last, now
@@ -213,14 +219,18 @@ def _batches(fabric: Fabric, stage: Stage, sampling: Sampling, run: Run, start: 
 def _optimise(
     fabric: Fabric, module: nn.Module, optimiser: torch.optim.Optimizer, batch: Batch, clip_norm: float | None
 ) -> dict[str, float]:
-    """One step of the optimiser; the loss and the stage's figures, as means over all processes."""
+    """One step of the optimiser; the loss and the stage's figures, as means over all processes.
+
+    Where the gradient is not finite, neither is the loss that is returned.
+    """
     loss, figures = module(batch)
     optimiser.zero_grad()
     fabric.backward(loss)
+    norm = None
     if clip_norm is not None:
-        fabric.clip_gradients(module, optimiser, max_norm=clip_norm)
+        norm = fabric.clip_gradients(module, optimiser, max_norm=clip_norm, error_if_nonfinite=False)
     optimiser.step()
-    named = {"loss": float(loss.detach()), **figures}
+    named = {"loss": float(loss.detach() if norm is None or norm.isfinite() else norm), **figures}
     means = fabric.all_reduce(torch.tensor(list(named.values()), device=fabric.device), reduce_op="mean")
     return dict(zip(named, means.tolist(), strict=True))  # type: ignore[union-attr]
 

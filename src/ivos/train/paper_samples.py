@@ -12,6 +12,7 @@ from ivos.core.scribbles import imitate_correction, points_map, sample_points
 from ivos.train.augment import shifted, similarity
 from ivos.train.samples import Sample
 from ivos.train.scenery import TRIES, Scene, Scenery, no_object_error, reflected
+from ivos.types import VOID, LabelMask
 
 TARGETS, WINDOW = 4, 7  # a mini-sequence has 4 of the 7 frames next to the annotated one
 FIRST_ROUND = 0.5  # share of samples that stand for round 1; not printed in the paper
@@ -27,13 +28,13 @@ class PaperSampling:
     def annotation_sample(self, rng: np.random.Generator) -> Sample:
         """See `Sampling`."""
         scene = self._scene(rng, sequence=False)
-        maps = prompts(scene.masks[0].numpy() == 1, rng)
+        maps = prompts(scene.masks[0].numpy(), rng)
         return {"image": scene.images[0], "mask": scene.masks[0], "maps": maps, "draw": torch.tensor(0)}
 
     def sequence_sample(self, rng: np.random.Generator, of_step: np.random.Generator) -> Sample:  # noqa: ARG002
         """One annotated frame, then four of the seven next ones in either direction; see `Sampling`."""
         scene = self._scene(rng, sequence=True)
-        maps = prompts(scene.masks[0].numpy() == 1, rng)
+        maps = prompts(scene.masks[0].numpy(), rng)
         return {"images": scene.images, "masks": scene.masks, "maps": maps[None], "draw": torch.tensor(0)}
 
     def _scene(self, rng: np.random.Generator, *, sequence: bool) -> Scene:
@@ -65,12 +66,14 @@ def mini_sequence(length: int, rng: np.random.Generator) -> tuple[list[int], lis
     return indices, [side * step for step in (0, *steps)]
 
 
-def prompts(truth: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
-    """A-Net's three maps for one frame, x 255 uint8 (3, S, S).
+def prompts(mask: LabelMask, rng: np.random.Generator) -> Tensor:
+    """A-Net's three maps for one frame, x 255 uint8 (3, S, S); the mask (S, S) is 1 on the object, 255 where unknown.
 
     In round 1 the previous mask is 0.5 everywhere, the positive map shows one point per 100 to 3000 object pixels and
-    the negative map is empty. Later the previous mask is the truth, deformed, and strokes lie on the differences.
+    the negative map is empty. Later the previous mask is the truth, deformed, and strokes lie on the differences, but
+    for those that nobody can know.
     """
+    truth, known = mask == 1, mask != VOID
     if rng.random() < FIRST_ROUND:
         previous = np.full(truth.shape, 0.5, np.float32)
         positive = points_map(sample_points(truth, rng), truth.shape)
@@ -78,7 +81,7 @@ def prompts(truth: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
     else:
         wrong = deformed(truth, rng)
         previous = wrong.astype(np.float32)
-        positive, negative = imitate_correction(wrong, truth, rng)
+        positive, negative = imitate_correction(wrong & known, truth, rng)
     return torch.from_numpy((255 * np.stack((previous, positive, negative))).astype(np.uint8))
 
 

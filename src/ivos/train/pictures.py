@@ -91,5 +91,5 @@ def _grey(levels: NDArray[np.uint8]) -> Pixels:
 
 
 def _tinted(image: Pixels, probability: NDArray[np.float32]) -> Pixels:
-    share = probability[..., None] / 2
+    share = np.nan_to_num(probability[..., None]) / 2
     return np.asarray(image * (1 - share) + np.array(TINT) * share, dtype=np.uint8)

@@ -17,7 +17,7 @@ from ivos.model.atnet import ATNet, build
 from ivos.model.config import PRESETS
 from ivos.model.efficientnet import imagenet_state
 from ivos.model.lite_net import LiteATNet
-from ivos.model.weights import cpu_has_bf16, load_weights, read_card, save_weights
+from ivos.model.weights import cpu_has_bf16, load_weights, read_card, read_digest, save_weights
 from ivos.train.config import A_NET, A_NET_BESIDE_T_NET, T_NET, Recipe
 from ivos.train.data import library_from_specs
 from ivos.train.lite_annotation_stages import LiteAnnotationBesideStage, LiteAnnotationStage
@@ -176,6 +176,7 @@ def _origin(config: AnetTraining | TnetTraining) -> dict[str, Any]:
         "preset": config.preset,
         "data": list(config.data),
         "init": None if config.init is None else str(config.init),
+        "init_digest": None if config.init is None else read_digest(config.init),
         "seed": config.seed,
     }
 

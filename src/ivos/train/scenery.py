@@ -54,7 +54,6 @@ class Scenery:
         self._library, self._crop, self._cache, self._patchwork = library, crop, cache, patchwork
         shares = np.array([share for share, _ in library.groups])
         self._shares = shares / shares.sum()
-        self._kin = {id(take): group for _, group in library.groups for take in group}
 
     def pick(self, rng: np.random.Generator) -> Take:
         """A random take: a group by its share, then any of the group."""
@@ -154,7 +153,7 @@ class Scenery:
     def _bystanders(self, images: Tensor, masks: Tensor, pace: Times, take: Take, rng: np.random.Generator) -> Tensor:
         """The images with one to three objects of the take's own group around the object, about as large, behind it."""
         ys, xs = np.nonzero(masks[0].numpy() == 1)
-        kin = self._kin[id(take)]
+        kin = next(group for _, group in self._library.groups if any(each is take for each in group))
         for _ in range(int(rng.integers(1, 4)) if len(ys) else 0):
             picture = self._stranger(kin[int(rng.integers(len(kin)))], rng)
             if picture is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import fmean
 from types import MappingProxyType
 
@@ -119,7 +120,7 @@ def seconds_per_step(config: TnetTraining, *, trial_steps: int) -> float:
     """
     make_folder(config.out)
     with tempfile.TemporaryDirectory(dir=config.out, prefix="measuring-") as folder:
-        trial = replace(config, out=config.out / folder, steps=trial_steps)
+        trial = replace(config, out=Path(folder), steps=trial_steps)
         train_variant(PROPOSED, trial)
         seconds = read_log(trial.out / LOG)["seconds"]
     return fmean(seconds[WARM_UP:] or seconds)

@@ -204,3 +204,12 @@ def test_background_strokes_alone_make_no_object(make_networks, make_clip):
     session = Session(make_networks(), make_clip())
     assert not session.annotate(2, [Scribble(0, [(0.5, 0.5)])]).any()
     assert [t for t, _ in session.propagate()] == [2]
+
+
+def test_background_where_nothing_is_shown_says_that_the_objects_so_far_are_not_there(make_networks, make_clip, stroke):
+    session = Session(make_networks(), make_clip())
+    session.annotate(0, [stroke(1, 0.4)])
+    assert not session.annotate(3, [stroke(0, 0.4)]).any()
+    list(session.propagate())
+    assert not session.mask(3).any()
+    assert session.mask(1).any()

@@ -712,3 +712,11 @@ def test_strokes_of_background_only_are_a_correction_like_any_other(session, pla
     session.annotate(2, [Scribble(0, [(0.4, 0.5)])])
     list(session.propagate())
     assert session.probability(2)[0, 18, 20] < before[0, 18, 20]
+
+
+def test_a_round_also_fills_what_marks_left_out_of_an_earlier_one(session, play):
+    play(session, 2, within=range(2, 4))
+    assert np.isnan(session.confidence()).tolist() == [True, True, False, False, True, True]
+    visited = [t for t, _ in play(session, 3)]
+    assert visited == [3, 4, 5, 1, 0]
+    assert not np.isnan(session.confidence()).any()

@@ -35,7 +35,9 @@ def plan(state: State, direction: Direction, within: range, reach: float, locked
     """The passes of the next round in the order in which they run.
 
     Objects annotated on the same frames run together; an object that was not known yet when a frame was annotated
-    passes through that frame.
+    passes through that frame. Beside the passes from the source frames there are those from frames annotated earlier
+    that lead to frames without a result of their objects: marks, a direction, a lock or a broken-off round left them
+    out.
 
     Args:
         state: The state before the round; all its source frames lie within `within`.
@@ -51,14 +53,22 @@ def plan(state: State, direction: Direction, within: range, reach: float, locked
     _check(state, direction, within)
     runs = []
     for objects, annotated in companies(state, locked):
-        for source in (t for t in state.sources if t in annotated):
+        for source in (*(t for t in state.sources if t in annotated), *sorted(annotated - set(state.sources))):
             before, after = neighbours(source, annotated)
             forward, backward = passes(source, span(source, annotated, len(state.results), reach=reach))
-            if direction != "backward":
-                runs.append(Pass(source, after, tuple(t for t in forward if t in within), objects))
-            if direction != "forward":
-                runs.append(Pass(source, before, tuple(t for t in backward if t in within), objects))
+            if source not in within:
+                continue
+            for neighbour, targets, other in ((after, forward, "backward"), (before, backward, "forward")):
+                run = Pass(source, neighbour, tuple(t for t in targets if t in within), objects)
+                if direction != other and (source in state.sources or _is_new(run, state)):
+                    runs.append(run)
     return runs
+
+
+def _is_new(run: Pass, state: State) -> bool:
+    """Whether a pass leads to frames that have no result of its objects."""
+    results = (state.results[t] for t in run.targets)
+    return any(result is None or not set(run.objects) <= set(result.objects) for result in results)
 
 
 def _check(state: State, direction: Direction, within: range) -> None:

@@ -18,7 +18,7 @@ from ivos.engine.features import FeatureCache
 from ivos.engine.state import LOGIT_LIMIT, FrameResult, ObjectFeatures, PendingFrame, Slabs, State
 from ivos.errors import WeightsError
 from ivos.model.networks import FeaturePyramid, Networks
-from ivos.types import VOID, LabelMask, Scribble
+from ivos.types import BACKGROUND, VOID, LabelMask, Scribble
 
 Maps = tuple[Tensor, Tensor]
 
@@ -82,13 +82,16 @@ class ClipSegmenter:
             maps = self._maps((*earlier, *scribbles), previous, ids, before)
             if scribbles:
                 known = {each.object_id for each in (*earlier, *scribbles)} | set(previous.objects if previous else ())
-                painted = [row for row, k in enumerate(ids) if brushwork is not None and k not in known]
-                result, features = self._answer(frame, ids, before, maps, painted)
+                absent = [row for row, k in enumerate(ids) if k not in known]
+                result, features = self._answer(frame, ids, before, maps, absent)
             else:
-                result = self._result(self._rows(previous, ids), ids)
+                absent = []
+                held = None if previous is None else previous.held
+                result = replace(self._result(self._rows(previous, ids), ids), held=held)
             result = self.holding(frame, result, (*earlier, *scribbles))
-            if brushwork is not None:
-                features = self._described(frame, result, brushwork, maps)
+            if brushwork is not None or absent:
+                unpainted = np.full(self.canvas.size, VOID, np.uint8)
+                features = self._described(frame, result, unpainted if brushwork is None else brushwork, maps)
                 result = replace(result, brushwork=brushwork)
             return PendingFrame(scribbles, result, features)
 
@@ -147,11 +150,12 @@ class ClipSegmenter:
                 every = self._rows(old, together)
                 every[[together.index(k) for k in ids]] = logits
                 logits = every
-            return replace(self._result(logits, together), brushwork=old.brushwork)
+            result = self._result(logits, together)
+            return replace(result, brushwork=old.brushwork, held=self._still_held(old, result, ids))
 
     def holding(self, t: int, result: FrameResult, scribbles: tuple[Scribble, ...]) -> FrameResult:
         """The result of frame t with what the strokes there say where an object's probability says otherwise, if the
-        preset's strokes hold.
+        preset's strokes hold; elsewhere it holds what it held.
         """
         config = self._networks.config
         if not config.strokes_hold or not scribbles:
@@ -159,7 +163,19 @@ class ClipSegmenter:
         drawn = scribble_labels(scribbles, self.canvas.size, radius=config.scribble_radius)
         inside = self.canvas.probability(t, result.logits) >= config.fusion_threshold
         contradicted = (drawn != VOID) & (inside != object_rows(drawn, result.objects)).any(axis=0)
-        return replace(result, held=np.where(contradicted, drawn, np.uint8(VOID)) if contradicted.any() else None)
+        held = np.full(self.canvas.size, VOID, np.uint8) if result.held is None else result.held
+        held = np.where(drawn == VOID, held, np.where(contradicted, drawn, np.uint8(VOID)))
+        return replace(result, held=held if (held != VOID).any() else None)
+
+    def _still_held(self, old: FrameResult, new: FrameResult, carried: Sequence[int]) -> LabelMask | None:
+        """What a frame's old result holds for objects that a pass does not carry."""
+        if old.held is None:
+            return None
+        claimed = self.canvas.full_logits(new.rows(carried)).sigmoid() >= self._networks.config.fusion_threshold
+        free = ~claimed.any(dim=0).cpu().numpy()
+        theirs = np.isin(old.held, [VOID, BACKGROUND, *carried], invert=True)
+        held = np.where(theirs | ((old.held == BACKGROUND) & free), old.held, np.uint8(VOID))
+        return held if (held != VOID).any() else None
 
     def _ids(self, objects: Sequence[int] | None) -> tuple[int, ...]:
         return tuple(range(1, self.num_objects + 1) if objects is None else objects)
@@ -179,16 +195,16 @@ class ClipSegmenter:
         return before
 
     def _answer(
-        self, frame: int, ids: tuple[int, ...], before: Tensor, maps: Maps, painted: Sequence[int]
+        self, frame: int, ids: tuple[int, ...], before: Tensor, maps: Maps, absent: Sequence[int]
     ) -> tuple[FrameResult, NDArray[np.float32]]:
-        """A-Net's own answer: the result, without the rows of objects that are only painted, and the features."""
+        """A-Net's own answer: the result, where objects that nobody has drawn are absent, and the features."""
         positive, negative = maps
         answer = self._networks.annotate(self.canvas.image(frame), self.features[frame], before, positive, negative)
         logits, config = answer.logits.float(), self._networks.config
         if config.strokes_hold:
             logits = held_to_strokes(logits, positive, negative, config.fusion_threshold)
-        if painted:
-            logits[list(painted)] = -LOGIT_LIMIT
+        if absent:
+            logits[list(absent)] = -LOGIT_LIMIT
         return self._result(logits, ids), answer.object_features.float().cpu().numpy()
 
     def _described(self, frame: int, result: FrameResult, brushwork: LabelMask, maps: Maps) -> NDArray[np.float32]:

@@ -145,11 +145,15 @@ class State:
         return self.pending[frame].result if frame in self.pending else self.results[frame]
 
     def drawn_objects(self, frame: int, scribbles: Iterable[Scribble]) -> tuple[int, ...]:
-        """The objects an annotation of `frame` is about: those drawn there now or earlier, and those it shows."""
+        """The objects an annotation of `frame` is about: those drawn there now or earlier, and those it shows.
+
+        Background strokes alone, where nothing is shown, say of all objects annotated so far that they are not there.
+        """
         strokes = (*self.earlier_scribbles(frame), *scribbles)
         shown = self.shown(frame)
         ids = {stroke.object_id for stroke in strokes} | set(shown.objects if shown else ())
-        return tuple(sorted(ids - {BACKGROUND}))
+        everywhere = {k for each in self.memory.values() for k in each.objects} if strokes else set()
+        return tuple(sorted(ids - {BACKGROUND} or everywhere))
 
     def earlier_scribbles(self, frame: int) -> tuple[Scribble, ...]:
         """Strokes drawn on `frame` in all finished rounds, oldest first."""

@@ -132,6 +132,10 @@ class RoundFile:
         logits = self._array(entry, np.float16)
         return FrameResult(logits, float(entry["confidence"]), tuple(entry["objects"]), **layers)
 
+    def started_with(self, t: int) -> tuple[int, ...]:
+        """The objects that frame t was annotated for in this round; none where the round did not start there."""
+        return tuple(self._features[t]["objects"]) if t in self._features else ()
+
     def networks(self, t: int) -> str:
         """The fingerprint of the networks behind the object features of frame t; empty if it was not kept."""
         return str(self._entry(self._features, t).get("networks", ""))

@@ -43,8 +43,9 @@ class Waiting:
         locked: Objects that keep their mask here.
         keeping: The step whose mask they keep; None if nothing is locked.
         drawn: Objects that strokes since the last round may change.
-        anew: Objects whose earlier result is not read: a stroke that had led to it was deleted. If there are any, what
-            is neither here nor in `drawn` keeps its earlier result.
+        anew: Objects that start from what rounds had brought there before the frame was first annotated for them: a
+            stroke that had led to their result was deleted. If there are any, what is neither here nor in `drawn` keeps
+            its earlier result.
     """
 
     change: int
@@ -151,6 +152,11 @@ class Step:
         """Without an object, its strokes and its masks; `locked` as in `without_strokes`."""
         own = [stroke.id for stroke in self.strokes if stroke.object_id == object_id]
         step = self.without_strokes(own, event, locked) if own else self
+        painted = [paint for paint in step.paints if paint.objects == (object_id,)]
+        step = replace(step, paints=tuple(paint for paint in step.paints if paint not in painted))
+        for frame in dict.fromkeys(paint.frame for paint in painted):
+            carried = any(paint.frame == frame and paint.round is not None for paint in painted)
+            step = step._lost(frame, event, locked, self, anew=frozenset({object_id} if carried else ()))
         return replace(
             step,
             objects=tuple(k for k in self.objects if k != object_id),
@@ -180,7 +186,7 @@ class Step:
             before=self.results,
             rounds=(*self.rounds, done),
             label=f"round {len(self.rounds) + 1}",
-            stale=len(settled) < len(self.waiting),
+            stale=done.partial or len(settled) < len(self.waiting),
         )
 
     def _changed(self, frame: int, event: int, locked: tuple[int, ...], last: Step, drawn: Iterable[int] = ()) -> Step:

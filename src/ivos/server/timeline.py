@@ -10,7 +10,7 @@ import numpy as np
 from ivos.core.confidence import Trust, trust, worst_frame
 from ivos.core.metrics import region_similarity
 from ivos.server.steps import Step
-from ivos.server.viewer import Viewer
+from ivos.server.viewer import Viewer, living
 from ivos.types import LabelMask
 
 Key = tuple[int, int | None]
@@ -42,7 +42,7 @@ class Timeline:
     def __init__(self, viewer: Viewer) -> None:
         """Nothing is known yet."""
         self._viewer = viewer
-        self._confidence: dict[Key, float] = {}
+        self._confidence: dict[tuple[Key, int], float] = {}
         self._area: dict[tuple[Key, int, int], int] = {}
         self._overlap: dict[tuple[Key, Key, int, int], float] = {}
         self._iou: dict[tuple[Key, Key, int], float] = {}
@@ -85,16 +85,15 @@ class Timeline:
                     if pair not in self._overlap:
                         self._overlap[pair] = region_similarity(cells[keys[t - 1]] == k + 1, cells[key] == k + 1)
                     overlaps[t - 1, k] = self._overlap[pair]
-        return trust(np.array([self._sure(key) for key in keys]), areas, overlaps)
+        return trust(np.array([self._sure(key, step) for key in keys]), areas, overlaps)
 
-    def _sure(self, key: Key) -> float:
+    def _sure(self, key: Key, step: Step) -> float:
         t, number = key
-        if number is None:
-            return float("nan")
-        if key not in self._confidence:
-            result = self._viewer.result(number, t)
-            self._confidence[key] = float("nan") if result is None else result.confidence
-        return self._confidence[key]
+        place = (key, step.epoch)
+        if place not in self._confidence:
+            result = living(self._viewer.result(number, t), step.removed)
+            self._confidence[place] = float("nan") if result is None else result.confidence
+        return self._confidence[place]
 
     def _likeness(self, before: Key, after: Key, step: Step) -> float:
         """The worst region similarity of all objects between two results of one frame."""

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
+from ivos.core.confidence import frame_confidence
 from ivos.core.geometry import working_size
 from ivos.engine.brushwork import scratched
 from ivos.engine.canvas import Canvas
@@ -176,7 +178,7 @@ class Viewer:
                 layer = runs if layer is None else np.where(runs != VOID, runs, layer)
             elif layer is not None:
                 layer = scratched(layer, [scribble(each)])
-        return layer
+        return layer if layer is None else _erased(layer, step.removed)
 
     def _settled(self, step: Step) -> State:
         rounds = []
@@ -184,7 +186,7 @@ class Viewer:
             together = [self._annotation(step, done.id, t) for t in done.frames]
             rounds.append(tuple(each for each in together if each is not None))
         return State(
-            results=tuple(self.result(number, t) for t, number in enumerate(step.results)),
+            results=tuple(living(self.result(number, t), step.removed) for t, number in enumerate(step.results)),
             object_features={t: self._features(step, number, t) for t, number in step.anchors.items()},
             rounds=tuple(together for together in rounds if together),
         )
@@ -221,18 +223,21 @@ class Viewer:
         strokes = [each for each in step.drawn(t) if isinstance(each, Stroke)]
         new = tuple(scribble(each) for each in strokes if each.round is None)
         layer = self.brushwork(step, t)
-        previous = _without(self.result(step.results[t], t), waiting.anew)
+        previous = self._started(step, t, waiting.anew)
         kept = None if waiting.keeping is None else self.shown_result(document, waiting.keeping, t)
-        ids = {stroke.object_id for stroke in strokes if stroke.kind == "add"}
-        ids |= set(previous.objects if previous else ())
+        own = {stroke.object_id for stroke in strokes if stroke.kind == "add"}
+        ids = own | set(previous.objects if previous else ())
         ids |= set(waiting.locked).intersection(kept.objects if kept else ())
         ids |= set() if layer is None else set(np.unique(layer).tolist())
-        objects = sorted(ids - {BACKGROUND, VOID} - step.removed)
+        ids = ids - {BACKGROUND, VOID} - step.removed or {each.object_id for each in strokes}  # they are not here
+        objects = sorted(ids - step.removed)
         state = self._alone(step, t, previous)
         pending = self.segmenter.annotate(state, t, new, objects=objects, brushwork=layer)
         drawn = (*state.scribbles(t), *new)
         if waiting.anew and previous is not None:
-            steady = [k for k in previous.objects if k in objects and k not in waiting.drawn]
+            removes = any(stroke.kind == "remove" for stroke in strokes)
+            drawn_again = waiting.anew.intersection(k for k in objects if removes or k in own)
+            steady = [k for k in previous.objects if k in objects and k not in waiting.drawn | drawn_again]
             pending = replace(pending, result=self._with_rows(t, pending.result, previous, steady, drawn))
         if waiting.keeping is None:
             return pending
@@ -247,6 +252,29 @@ class Viewer:
                     features[objects.index(k)] = earlier.object_features[earlier.result.objects.index(k)]
         result, _ = self.canvas.locking(t, result, kept, waiting.locked, step.removed)
         return replace(pending, result=result, object_features=features)
+
+    def _started(self, step: Step, t: int, anew: Collection[int]) -> FrameResult | None:
+        """What A-Net starts from on frame t: its result so far; of objects that are answered anew, what rounds had
+        brought there before it was first annotated for them."""
+        so_far = living(self.result(step.results[t], t), step.removed)
+        if so_far is None or not anew:
+            return so_far
+        before = {k: living(self.result(self._last_before(step, t, k), t), step.removed) for k in anew}
+        sources = {k: before.get(k, so_far) for k in {*so_far.objects, *anew}}
+        rows = {k: each.rows((k,)) for k, each in sorted(sources.items()) if each is not None and k in each.objects}
+        if not rows:
+            return None
+        return replace(so_far, logits=np.concatenate(list(rows.values())), objects=tuple(rows), held=None)
+
+    def _last_before(self, step: Step, t: int, object_id: int) -> int | None:
+        """The last round that came to frame t before one that started there with an object."""
+        last = None
+        for done in step.rounds:
+            file = self.round_file(done.id)
+            if object_id in file.started_with(t):
+                break
+            last = done.id if t in file.frames else last
+        return last
 
     def _with_rows(
         self, t: int, result: FrameResult, other: FrameResult, objects: Sequence[int], drawn: tuple[Scribble, ...]
@@ -265,9 +293,16 @@ def scribble(stroke: Stroke) -> Scribble:
     return Scribble(object_id, stroke.path, stroke.start_ms, stroke.end_ms)
 
 
-def _without(result: FrameResult | None, objects: Collection[int]) -> FrameResult | None:
-    """A result without some objects, and without what strokes held of it; None if nothing is left."""
-    if result is None or not objects:
+def living(result: FrameResult | None, removed: Collection[int]) -> FrameResult | None:
+    """A result without removed objects, as if they had never been there."""
+    if result is None or not set(removed).intersection(result.objects):
         return result
-    kept = tuple(k for k in result.objects if k not in objects)
-    return replace(result, logits=result.rows(kept), objects=kept, held=None) if kept else None
+    kept = tuple(k for k in result.objects if k not in removed)
+    rows = result.rows(kept)
+    sure = float(frame_confidence(torch.from_numpy(rows).float().sigmoid())) if kept else 1.0
+    painted, held = (each if each is None else _erased(each, removed) for each in (result.brushwork, result.held))
+    return FrameResult(rows, sure, kept, painted, held)
+
+
+def _erased(labels: LabelMask, removed: Collection[int]) -> LabelMask:
+    return np.where(np.isin(labels, list(removed)), np.uint8(VOID), labels) if removed else labels

@@ -71,7 +71,8 @@ class Session:
     def annotate(self, frame: int, scribbles: Iterable[Scribble]) -> LabelMask:
         """A-Net's mask of one frame, at once; call again to refine it: the strokes of a round add up.
 
-        Several frames may be annotated before one `propagate`. The masks of the session change only by `propagate`.
+        Several frames may be annotated before one `propagate`, by which alone the session's masks change. Background
+        strokes where nothing is shown say that no object drawn so far is on the frame.
 
         Args:
             frame: 0-based index.
@@ -139,7 +140,8 @@ class Session:
 
         The round counts when the iterator is exhausted. Broken off before, at whatever frame, it leaves the session
         as it was, the annotations still pending. Without a new annotation the newest round's frames are propagated
-        again (in the other direction, say). An object never changes on other frames that it was annotated on.
+        again; frames that earlier rounds left without a result of an annotated object (going one way, say) are filled
+        in any round. An object never changes on other frames that it was annotated on.
 
         Args:
             direction: "both", "forward" or "backward" in time.
@@ -158,9 +160,8 @@ class Session:
 
     def itinerary(self, *, direction: Direction = "both", within: range | None = None) -> list[int]:
         """The frames that `propagate` with the same arguments would yield, in that order; same errors."""
-        state = self.history.state
-        runs = self._plan(state, direction, within)
-        return [*state.pending, *(t for run in runs for t in run.targets)]
+        runs = self._plan(self.history.state, direction, within)
+        return [*self.history.state.pending, *(t for run in runs for t in run.targets)]
 
     def undo(self) -> None:
         """Go back one step: the newest `annotate` if it is pending, else the whole newest round.
@@ -242,8 +243,7 @@ class Session:
 
     def confidence(self) -> NDArray[np.float64]:
         """How sure the networks are of each frame, shape (T,), in [0, 1]; NaN where no round has arrived."""
-        results = self.history.state.results
-        return np.array([np.nan if result is None else result.confidence for result in results])
+        return np.array([np.nan if each is None else each.confidence for each in self.history.state.results])
 
     def trust(self) -> Trust:
         """How far each frame can be trusted, and why not: confidence, jumps of area and of place."""

@@ -73,6 +73,7 @@ def test_torchrun_with_two_processes_gives_the_losses_of_one_with_the_whole_batc
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert finished.stdout.count("The weights are in") == 1
     assert read_card(tmp_path / "two" / "weights.safetensors")["a-net"]["processes"] == 2
     one, two = (read_log(folder / "log.csv") for folder in (alone, tmp_path / "two"))
     assert one["step"] == two["step"] == [1, 2]

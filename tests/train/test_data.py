@@ -15,6 +15,7 @@ def test_a_source_is_read_from_its_text():
     spec = DataSpec.parse("davis-2017,weight=2.5,merge=0.8,split=val,without=bear+*mirror*:/data/DAVIS:odd")
     assert spec == DataSpec("davis-2017", Path("/data/DAVIS:odd"), 2.5, 0.8, "val", ("bear", "*mirror*"))
     assert DataSpec.parse("sbd:x") == DataSpec("sbd", Path("x"))
+    assert DataSpec.parse("sbd:~/x").path == Path.home() / "x"
 
 
 @pytest.mark.parametrize(

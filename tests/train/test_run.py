@@ -163,6 +163,7 @@ def test_beside_t_net_needs_a_trained_t_net_of_lite(more, lite_weights, tmp_path
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("seed", 2**63),
         ("steps", 0),
         ("minutes", -1),
         ("workers", -1),

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import tyro
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 from tqdm import tqdm
 
 from ivos.cli.console import DELAY_SECONDS, say
@@ -24,7 +25,7 @@ def train(
     """Train A-Net, then T-Net, on your own or public data."""
     with progress_bar("Training") as show:
         weights = run(stage, show)
-    say(f"The weights are in {weights}")
+    rank_zero_only(say)(f"The weights are in {weights}")
 
 
 @contextmanager

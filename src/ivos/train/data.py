@@ -69,7 +69,7 @@ class DataSpec:
             values[name] = value
         return cls(
             kind,
-            Path(path),
+            Path(path).expanduser(),  # no shell does that behind a colon
             weight=_number(values.get("weight", "1"), text, 1e-9, math.inf),
             merge=_number(values.get("merge", "0"), text, 0, 1),
             split=values.get("split", "train"),

@@ -68,6 +68,8 @@ class Training:
         for name in ("seed", "workers", "cache_gib"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} is {getattr(self, name)}; expected 0 or more.")
+        if self.seed >= 2**63:
+            raise InputError(f"seed is {self.seed}; expected less than 2**63.")
         if math.isinf(self.cache_gib):
             raise InputError("cache_gib is inf; expected a number of GiB that the memory holds.")
 

@@ -10,6 +10,8 @@ import pytest
 import torch
 from tests.server.conftest import FakeNetworks
 
+from ivos.engine.state import FrameResult
+from ivos.server.results import living
 from ivos.server.runs import to_runs
 
 LINE, ACROSS, CORNER = ((0.2, 0.5), (0.8, 0.5)), ((0.5, 0.1), (0.5, 0.9)), ((0.05, 0.05), (0.1, 0.05))
@@ -175,6 +177,96 @@ def test_what_a_lock_protected_stays_when_it_is_opened_and_something_else_is_pai
     assert lost == [0] * 8
 
 
+@pytest.mark.parametrize("carried", [False, True])
+def test_paint_is_exact_and_far_strokes_harmless_where_a_lock_was_opened(carried, page):
+    page.stroke(0, 1, path=LINE)
+    page.round()
+    page.post("/objects")
+    lock(page, 1)
+    page.stroke(3, 2, path=ACROSS)
+    if carried:
+        page.round()
+    lock(page, 1, locked=False)
+    expected = page.mask(3).copy()
+    paint(page, 3, 2, 0, 0)
+    expected[0, 0] = 2
+    np.testing.assert_array_equal(page.mask(3), expected)
+    if not carried:
+        page.post("/undo")
+        page.stroke(3, 2, path=((0.95, 0.95), (0.97, 0.95)))
+        np.testing.assert_array_equal(page.mask(3) == 1, expected == 1)
+
+
+def test_an_object_that_passes_through_takes_no_protection_away(page):
+    page.stroke(0, 1, path=LINE)
+    page.round()
+    page.post("/objects")
+    lock(page, 1)
+    page.stroke(0, 2, path=ACROSS)
+    page.stroke(0, 2, path=((0.95, 0.95), (0.97, 0.95)))
+    page.round()
+    protected = page.mask(0)
+    lock(page, 1, locked=False)
+    page.post("/objects")
+    page.stroke(3, 3, path=CORNER)
+    page.round()
+    assert not ((protected == 1) & (page.mask(0) == 2)).any()
+    page.post("/undo")
+    page.post("/undo")
+    page.post("/strokes/delete", ids=[page.project["strokes"][-1]["id"]])
+    np.testing.assert_array_equal(page.mask(0) == 1, protected == 1)
+
+
+def test_a_deleted_stroke_no_longer_decides_when_its_frame_is_drawn_again(page):
+    page.stroke(0, 1, path=LINE)
+    page.round()
+    page.stroke(4, 1, path=((0.1, 0.1), (0.15, 0.1)))
+    alone = page.mask(4)
+    page.post("/undo")
+    page.stroke(4, 1, "remove", path=LINE)  # by mistake, and carried
+    page.round()
+    page.post("/strokes/delete", ids=[page.project["strokes"][-1]["id"]])
+    page.stroke(4, 1, path=((0.1, 0.1), (0.15, 0.1)))
+    np.testing.assert_array_equal(page.mask(4), alone)
+
+
+def test_a_correction_starts_from_what_came_after_an_annotation_that_is_gone(page):
+    page.stroke(0, 1, path=LINE)
+    page.stroke(4, 1, path=CORNER)
+    page.round()
+    page.post("/strokes/delete", ids=[page.project["strokes"][-1]["id"]])
+    page.round()
+    page.stroke(4, 1, path=((0.1, 0.1), (0.15, 0.1)))
+    with_one = page.mask(4)
+    page.stroke(4, 1, path=((0.9, 0.9), (0.95, 0.9)))
+    page.round()
+    page.post("/strokes/delete", ids=[page.project["strokes"][-1]["id"]])
+    np.testing.assert_array_equal(page.mask(4), with_one)
+
+
+def test_paint_of_a_removed_object_upon_another_is_gone_too(page):
+    page.stroke(0, 1, path=LINE)
+    page.round()
+    before = page.masks()
+    page.post("/objects")
+    paint(page, 6, 2, slice(10, 30), slice(0, 40))
+    remove(page, 2)
+    assert (page.project["waiting"], page.project["annotated"]) == ([], [0])
+    page.post("/undo")
+    page.round()
+    remove(page, 2)
+    np.testing.assert_array_equal(page.mask(6), before[6])
+
+
+def test_not_here_holds_beside_another_object(page):
+    page.post("/objects")
+    page.stroke(0, 1, path=LINE)
+    page.stroke(3, 1, "remove", path=CORNER)
+    page.stroke(3, 2, path=((0.3, 0.9), (0.6, 0.9)))
+    page.round()
+    assert set(np.unique(page.mask(3))) == {0, 2}
+
+
 def test_a_stroke_that_says_not_here_holds_before_the_first_round(page):
     page.stroke(0, 1, path=LINE)
     page.stroke(3, 1, "remove", path=CORNER)
@@ -182,3 +274,18 @@ def test_a_stroke_that_says_not_here_holds_before_the_first_round(page):
     page.round()
     assert page.project["annotated"] == [0, 3]
     assert not page.mask(3).any()
+
+
+def test_a_result_without_an_object_is_as_if_it_had_never_been_there():
+    logits = np.stack([np.full((2, 2), value, np.float16) for value in (3, 0, 3)])
+    painted = np.array([[255, 2], [1, 0]], np.uint8)
+    whole = FrameResult(logits, 0.5, (1, 2, 4), painted, painted.T)
+    rest = living(whole, {2, 7})
+    assert rest.objects == (1, 4)
+    np.testing.assert_array_equal(rest.logits, logits[[0, 2]])
+    assert rest.brushwork.tolist() == [[255, 255], [1, 0]]
+    assert rest.held.tolist() == [[255, 1], [255, 0]]
+    assert rest.confidence > 0.9
+    assert living(whole, {7}) is whole
+    assert living(None, {2}) is None
+    assert living(whole, {1, 2, 4}).logits.shape == (0, 2, 2)

@@ -155,7 +155,7 @@ class ClipSegmenter:
 
     def holding(self, t: int, result: FrameResult, scribbles: tuple[Scribble, ...]) -> FrameResult:
         """The result of frame t with what the strokes there say where an object's probability says otherwise, if the
-        preset's strokes hold; elsewhere it holds what it held.
+        preset's strokes hold; what it held already stays.
         """
         config = self._networks.config
         if not config.strokes_hold or not scribbles:
@@ -164,7 +164,7 @@ class ClipSegmenter:
         inside = self.canvas.probability(t, result.logits) >= config.fusion_threshold
         contradicted = (drawn != VOID) & (inside != object_rows(drawn, result.objects)).any(axis=0)
         held = np.full(self.canvas.size, VOID, np.uint8) if result.held is None else result.held
-        held = np.where(drawn == VOID, held, np.where(contradicted, drawn, np.uint8(VOID)))
+        held = np.where((held == VOID) & contradicted, drawn, held)
         return replace(result, held=held if (held != VOID).any() else None)
 
     def _still_held(self, old: FrameResult, new: FrameResult, carried: Sequence[int]) -> LabelMask | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ivos.types import VOID
+
 EPOCH = 1 << 26
 """A mask's revision is `epoch * EPOCH + number`; both are numbers of events in the journal."""
 
@@ -32,6 +34,10 @@ class Paint:
     objects: tuple[int, ...]
     runs: tuple[int, ...]
     round: int | None = None
+
+    def is_only_of(self, object_id: int) -> bool:
+        """Whether it changed no other object, or gave pixels to no other label."""
+        return self.objects == (object_id,) or set(self.runs[::2]) - {VOID} == {object_id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,8 @@ class Step:
         waiting: Frames annotated since the last round, in the order of their first stroke.
         anchors: The round that carries the object features of each frame annotated in a finished round.
         results: The round that brought each frame's result, None where none has arrived.
+        since: The round that first carried the present annotation of each frame.
+        spoiled: Objects whose results on a frame come from strokes that are gone; until a round comes there again.
         before: `results` before the last round.
         rounds: Finished rounds, oldest first.
         stale: Whether something was drawn or removed since the last round.
@@ -95,6 +103,8 @@ class Step:
     paints: tuple[Paint, ...] = ()
     waiting: Mapping[int, Waiting] = field(default_factory=dict)
     anchors: Mapping[int, int] = field(default_factory=dict)
+    since: Mapping[int, int] = field(default_factory=dict)
+    spoiled: Mapping[int, frozenset[int]] = field(default_factory=dict)
     before: tuple[int | None, ...] | None = None
     rounds: tuple[Round, ...] = ()
     stale: bool = False
@@ -152,7 +162,7 @@ class Step:
         """Without an object, its strokes and its masks; `locked` as in `without_strokes`."""
         own = [stroke.id for stroke in self.strokes if stroke.object_id == object_id]
         step = self.without_strokes(own, event, locked) if own else self
-        painted = [paint for paint in step.paints if paint.objects == (object_id,)]
+        painted = [paint for paint in step.paints if paint.is_only_of(object_id)]
         step = replace(step, paints=tuple(paint for paint in step.paints if paint not in painted))
         for frame in dict.fromkeys(paint.frame for paint in painted):
             carried = any(paint.frame == frame and paint.round is not None for paint in painted)
@@ -172,6 +182,7 @@ class Step:
         """
         fresh = set(visited)
         settled = [t for t in self.waiting if t in fresh]
+        passed = fresh.intersection(self.spoiled).difference(settled)  # what was drawn there is over
 
         def taken(each: Stroke | Paint) -> int | None:
             return done.id if each.round is None and each.frame in settled else each.round
@@ -182,6 +193,8 @@ class Step:
             paints=tuple(replace(each, round=taken(each)) for each in self.paints),
             waiting={t: why for t, why in self.waiting.items() if t not in fresh},
             anchors={**self.anchors, **dict.fromkeys(settled, done.id)},
+            since={**dict.fromkeys(settled, done.id), **{t: n for t, n in self.since.items() if t not in passed}},
+            spoiled={t: objects for t, objects in self.spoiled.items() if t not in fresh},
             results=tuple(done.id if t in fresh else old for t, old in enumerate(self.results)),
             before=self.results,
             rounds=(*self.rounds, done),
@@ -190,8 +203,10 @@ class Step:
         )
 
     def _changed(self, frame: int, event: int, locked: tuple[int, ...], last: Step, drawn: Iterable[int] = ()) -> Step:
-        old = self.waiting.get(frame, Waiting(event))
-        waiting = Waiting(event, locked, last._keeping(frame, locked), old.drawn | set(drawn), old.anew)
+        old = self.waiting.get(frame, Waiting(event, anew=self.spoiled.get(frame, frozenset())))
+        drawn = set(drawn)
+        kept = tuple(sorted({*locked, *(set(old.locked) - drawn)}))  # what an opened lock kept stays until it is drawn
+        waiting = Waiting(event, kept, last._keeping(frame, kept), old.drawn | drawn, old.anew)
         return replace(self, waiting={**self.waiting, frame: waiting})
 
     def _keeping(self, frame: int, locked: tuple[int, ...]) -> Step | None:
@@ -209,10 +224,10 @@ class Step:
         return frozenset(ids)
 
     def _lost(self, frame: int, event: int, locked: Sequence[int] | None, last: Step, *, anew: frozenset[int]) -> Step:
-        waiting, anchors = dict(self.waiting), dict(self.anchors)
+        waiting, anchors, spoiled = dict(self.waiting), dict(self.anchors), dict(self.spoiled)
         strokes, paints = self.strokes, self.paints
         before = waiting.get(frame, Waiting(event))
-        anew |= before.anew
+        anew |= before.anew | spoiled.get(frame, frozenset())
         if anew:
             strokes = tuple(replace(each, round=None) if each.frame == frame else each for each in strokes)
             paints = tuple(replace(each, round=None) if each.frame == frame else each for each in paints)
@@ -223,4 +238,6 @@ class Step:
             waiting[frame] = Waiting(event, kept, last._keeping(frame, kept), before.drawn, anew)
         else:
             waiting.pop(frame, None)
-        return replace(self, strokes=strokes, paints=paints, waiting=waiting, anchors=anchors)
+            if anew:
+                spoiled[frame] = anew
+        return replace(self, strokes=strokes, paints=paints, waiting=waiting, anchors=anchors, spoiled=spoiled)

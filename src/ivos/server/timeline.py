@@ -9,8 +9,9 @@ import numpy as np
 
 from ivos.core.confidence import Trust, trust, worst_frame
 from ivos.core.metrics import region_similarity
+from ivos.server.results import living
 from ivos.server.steps import Step
-from ivos.server.viewer import Viewer, living
+from ivos.server.viewer import Viewer
 from ivos.types import LabelMask
 
 Key = tuple[int, int | None]
@@ -120,5 +121,6 @@ class _Cells:
         if key not in self._kept:
             while len(self._kept) > 2:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[key] = self._viewer.canvas.cell_mask(self._viewer.result(key[1], key[0]), self._removed)
+            result = living(self._viewer.result(key[1], key[0]), self._removed)
+            self._kept[key] = self._viewer.canvas.cell_mask(result)
         return self._kept[key]

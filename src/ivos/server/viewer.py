@@ -8,11 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from ivos.core.confidence import frame_confidence
 from ivos.core.geometry import working_size
 from ivos.engine.brushwork import scratched
 from ivos.engine.canvas import Canvas
@@ -23,6 +21,7 @@ from ivos.io.video import own_reader
 from ivos.server.brain import CACHE_BYTES, Brain
 from ivos.server.document import Document
 from ivos.server.problems import missing
+from ivos.server.results import also_holding, erased, living
 from ivos.server.round_files import RoundFile
 from ivos.server.running import Finish
 from ivos.server.runs import from_runs
@@ -167,7 +166,7 @@ class Viewer:
     def alpha(self, document: Document, step: Step, t: int, objects: Sequence[int]) -> NDArray[np.uint8]:
         """The alpha channel of some objects in frame t, shape of the frame: 128 to 255 inside their masks, soft at
         the outline."""
-        return self.canvas.alpha(t, self.shown_result(document, step, t), objects, step.removed)
+        return self.canvas.alpha(t, living(self.shown_result(document, step, t), step.removed), objects)
 
     def brushwork(self, step: Step, t: int) -> LabelMask | None:
         """What was painted on frame t and not scratched off by later strokes; None if nothing was."""
@@ -178,7 +177,7 @@ class Viewer:
                 layer = runs if layer is None else np.where(runs != VOID, runs, layer)
             elif layer is not None:
                 layer = scratched(layer, [scribble(each)])
-        return layer if layer is None else _erased(layer, step.removed)
+        return layer if layer is None else erased(layer, step.removed)
 
     def _settled(self, step: Step) -> State:
         rounds = []
@@ -186,7 +185,10 @@ class Viewer:
             together = [self._annotation(step, done.id, t) for t in done.frames]
             rounds.append(tuple(each for each in together if each is not None))
         return State(
-            results=tuple(living(self.result(number, t), step.removed) for t, number in enumerate(step.results)),
+            results=tuple(
+                living(self.result(number, t), step.removed | step.spoiled.get(t, frozenset()))
+                for t, number in enumerate(step.results)
+            ),
             object_features={t: self._features(step, number, t) for t, number in step.anchors.items()},
             rounds=tuple(together for together in rounds if together),
         )
@@ -226,11 +228,10 @@ class Viewer:
         previous = self._started(step, t, waiting.anew)
         kept = None if waiting.keeping is None else self.shown_result(document, waiting.keeping, t)
         own = {stroke.object_id for stroke in strokes if stroke.kind == "add"}
-        ids = own | set(previous.objects if previous else ())
+        ids = {stroke.object_id for stroke in strokes} | set(previous.objects if previous else ())
         ids |= set(waiting.locked).intersection(kept.objects if kept else ())
         ids |= set() if layer is None else set(np.unique(layer).tolist())
-        ids = ids - {BACKGROUND, VOID} - step.removed or {each.object_id for each in strokes}  # they are not here
-        objects = sorted(ids - step.removed)
+        objects = sorted(ids - {BACKGROUND, VOID} - step.removed)
         state = self._alone(step, t, previous)
         pending = self.segmenter.annotate(state, t, new, objects=objects, brushwork=layer)
         drawn = (*state.scribbles(t), *new)
@@ -238,7 +239,10 @@ class Viewer:
             removes = any(stroke.kind == "remove" for stroke in strokes)
             drawn_again = waiting.anew.intersection(k for k in objects if removes or k in own)
             steady = [k for k in previous.objects if k in objects and k not in waiting.drawn | drawn_again]
-            pending = replace(pending, result=self._with_rows(t, pending.result, previous, steady, drawn))
+            steady_result = self._with_rows(t, pending.result, previous, steady, drawn)
+            so_far = self.result(step.results[t], t)
+            held = also_holding(steady_result, so_far, steady, over_strokes=not waiting.drawn)
+            pending = replace(pending, result=held)
         if waiting.keeping is None:
             return pending
         result, features = pending.result, pending.object_features
@@ -267,11 +271,11 @@ class Viewer:
         return replace(so_far, logits=np.concatenate(list(rows.values())), objects=tuple(rows), held=None)
 
     def _last_before(self, step: Step, t: int, object_id: int) -> int | None:
-        """The last round that came to frame t before one that started there with an object."""
+        """The last round that came to frame t before its present annotation started there with an object."""
         last = None
         for done in step.rounds:
             file = self.round_file(done.id)
-            if object_id in file.started_with(t):
+            if done.id >= step.since.get(t, done.id + 1) and object_id in file.started_with(t):
                 break
             last = done.id if t in file.frames else last
         return last
@@ -291,18 +295,3 @@ def scribble(stroke: Stroke) -> Scribble:
     """A stroke as the engine reads it: one that takes away is background."""
     object_id = stroke.object_id if stroke.kind == "add" else BACKGROUND
     return Scribble(object_id, stroke.path, stroke.start_ms, stroke.end_ms)
-
-
-def living(result: FrameResult | None, removed: Collection[int]) -> FrameResult | None:
-    """A result without removed objects, as if they had never been there."""
-    if result is None or not set(removed).intersection(result.objects):
-        return result
-    kept = tuple(k for k in result.objects if k not in removed)
-    rows = result.rows(kept)
-    sure = float(frame_confidence(torch.from_numpy(rows).float().sigmoid())) if kept else 1.0
-    painted, held = (each if each is None else _erased(each, removed) for each in (result.brushwork, result.held))
-    return FrameResult(rows, sure, kept, painted, held)
-
-
-def _erased(labels: LabelMask, removed: Collection[int]) -> LabelMask:
-    return np.where(np.isin(labels, list(removed)), np.uint8(VOID), labels) if removed else labels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -286,6 +287,7 @@ def test_a_result_without_an_object_is_as_if_it_had_never_been_there():
     assert rest.brushwork.tolist() == [[255, 255], [1, 0]]
     assert rest.held.tolist() == [[255, 1], [255, 0]]
     assert rest.confidence > 0.9
-    assert living(whole, {7}) is whole
+    assert living(whole, ()) is whole
+    assert living(replace(whole, objects=(1, 3, 4)), {2}).brushwork.tolist() == rest.brushwork.tolist()
     assert living(None, {2}) is None
     assert living(whole, {1, 2, 4}).logits.shape == (0, 2, 2)

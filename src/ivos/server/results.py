@@ -15,12 +15,14 @@ from ivos.types import VOID, LabelMask
 
 def living(result: FrameResult | None, removed: Collection[int]) -> FrameResult | None:
     """A result without removed objects, as if they had never been there."""
-    if result is None or not set(removed).intersection(result.objects):
+    if result is None or not removed:
         return result
+    painted, held = (each if each is None else erased(each, removed) for each in (result.brushwork, result.held))
+    if not set(removed).intersection(result.objects):
+        return replace(result, brushwork=painted, held=held)
     kept = tuple(k for k in result.objects if k not in removed)
     rows = result.rows(kept)
     sure = float(frame_confidence(torch.from_numpy(rows).float().sigmoid())) if kept else 1.0
-    painted, held = (each if each is None else erased(each, removed) for each in (result.brushwork, result.held))
     return FrameResult(rows, sure, kept, painted, held)
 
 

@@ -203,10 +203,10 @@ class Step:
         )
 
     def _changed(self, frame: int, event: int, locked: tuple[int, ...], last: Step, drawn: Iterable[int] = ()) -> Step:
-        old = self.waiting.get(frame, Waiting(event, anew=self.spoiled.get(frame, frozenset())))
-        drawn = set(drawn)
+        old, drawn = self.waiting.get(frame, Waiting(event)), set(drawn)
+        anew = old.anew | (self.spoiled.get(frame, frozenset()) if drawn else frozenset())
         kept = tuple(sorted({*locked, *(set(old.locked) - drawn)}))  # what an opened lock kept stays until it is drawn
-        waiting = Waiting(event, kept, last._keeping(frame, kept), old.drawn | drawn, old.anew)
+        waiting = Waiting(event, kept, last._keeping(frame, kept), old.drawn | drawn, anew)
         return replace(self, waiting={**self.waiting, frame: waiting})
 
     def _keeping(self, frame: int, locked: tuple[int, ...]) -> Step | None:

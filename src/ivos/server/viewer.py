@@ -152,13 +152,14 @@ class Viewer:
         """The result behind the mask of frame t: A-Net's answer where the frame waits, else its last round's."""
         return self.pending(document, step, t).result if t in step.waiting else self.result(step.results[t], t)
 
-    def finish(self, state: State, locked: Collection[int], removed: Collection[int]) -> Finish:
-        """What a round from `state` does with the networks' result of a frame: locked objects keep their pixels."""
-        canvas = self.segmenter.canvas
+    def finish(self, state: State, step: Step, locked: Collection[int]) -> Finish:
+        """What a round from a step does with the networks' result of a frame: locked objects keep their pixels."""
+        canvas, removed = self.segmenter.canvas, step.removed
 
         def finished(t: int, result: FrameResult) -> tuple[FrameResult, LabelMask]:
             if locked:
-                return canvas.locking(t, result, state.shown(t), locked, removed)
+                before = state.shown(t) if t in step.waiting else self.result(step.results[t], t)
+                return canvas.locking(t, result, before, locked, removed)
             return result, canvas.shown(t, result, removed)
 
         return finished
@@ -224,12 +225,12 @@ class Viewer:
         waiting = step.waiting[t]
         strokes = [each for each in step.drawn(t) if isinstance(each, Stroke)]
         new = tuple(scribble(each) for each in strokes if each.round is None)
-        layer = self.brushwork(step, t)
+        layer, locked = self.brushwork(step, t), sorted(set(waiting.locked) - step.removed)
         previous = self._started(step, t, waiting.anew)
         kept = None if waiting.keeping is None else self.shown_result(document, waiting.keeping, t)
         own = {stroke.object_id for stroke in strokes if stroke.kind == "add"}
         ids = {stroke.object_id for stroke in strokes} | set(previous.objects if previous else ())
-        ids |= set(waiting.locked).intersection(kept.objects if kept else ())
+        ids |= set(locked).intersection(kept.objects if kept else ())
         ids |= set() if layer is None else set(np.unique(layer).tolist())
         objects = sorted(ids - {BACKGROUND, VOID} - step.removed)
         state = self._alone(step, t, previous)
@@ -247,14 +248,14 @@ class Viewer:
             return pending
         result, features = pending.result, pending.object_features
         if kept is not None:
-            locked = [k for k in waiting.locked if k in kept.objects and k in objects]
-            result = self._with_rows(t, result, kept, locked, drawn)
+            stays = [k for k in locked if k in kept.objects and k in objects]
+            result = self._with_rows(t, result, kept, stays, drawn)
             if t in waiting.keeping.waiting:
                 earlier = self.pending(document, waiting.keeping, t)
                 features = features.copy()
-                for k in locked:
+                for k in stays:
                     features[objects.index(k)] = earlier.object_features[earlier.result.objects.index(k)]
-        result, _ = self.canvas.locking(t, result, kept, waiting.locked, step.removed)
+        result, _ = self.canvas.locking(t, result, kept, locked, step.removed)
         return replace(pending, result=result, object_features=features)
 
     def _started(self, step: Step, t: int, anew: Collection[int]) -> FrameResult | None:

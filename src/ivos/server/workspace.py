@@ -222,7 +222,7 @@ class Workspace:
             writer = RoundWriter(self.folder, number, state.pending, self._brain.fingerprint)
             event = {"op": "begin", "total": len(frames), "direction": direction, "frames": list(state.sources)}
             self._append(event)
-            finish = self.viewer.finish(state, document.locked, step.removed)
+            finish = self.viewer.finish(state, step, document.locked)
             run = RunningRound(step.epoch * EPOCH + number, frames, finish, self._round_ended)
             run.start(self._brain, segmenter, state, passes, writer)
             self.running = run

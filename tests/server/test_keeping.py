@@ -169,8 +169,13 @@ def test_a_cancelled_round_leaves_the_choice(page, networks, decision):
         page.post("/undo")
     elif decision == "discard":
         page.post("/rounds/discard")
-    else:
+    else:  # goes on from the finished frames, which undo throws away
+        redo = page.client.post(f"{page.base}/redo", json={"seq": page.project["seq"]})
+        assert "keep its frames or throw them away" in redo.json()["error"]["message"]
         page.stroke(2, path=[[0.4, 0.6]])
+        assert page.project["rounds"][0]["partial"]
+        assert sum(value is not None for value in page.project["trust"]) == answer["done"]
+        page.post("/undo")
         page.post("/undo")
     assert page.project["undecided"] is None
     np.testing.assert_array_equal(page.masks(), before)

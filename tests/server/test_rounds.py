@@ -5,11 +5,14 @@ import threading
 import time
 
 import numpy as np
+import pytest
 from tests.server.conftest import Page
 from tests.server.test_keeping import start_round
 
+from ivos.core.confidence import Trust
 from ivos.errors import OutputError
 from ivos.server.round_files import RoundWriter
+from ivos.server.runs import to_runs
 
 
 def space_of(page):
@@ -207,3 +210,40 @@ def test_a_round_with_nowhere_to_go_is_refused_and_changes_nothing(page):
     assert "No frame lies in that direction" in answer.json()["error"]["message"]
     page.open(page.project["id"])
     assert (page.project["seq"], page.project["rounds"], page.masks().tolist()) == before
+
+
+def test_paint_beside_an_undecided_round_is_what_was_painted_on_the_mask_shown(page, networks):
+    page.stroke(2)
+    page.round()
+    page.stroke(6, path=((0.3, 0.9), (0.6, 0.9)))
+    shown = page.mask(4).copy()
+    cancelled_round(page, networks)
+    painted = shown.copy()
+    painted[:4, :4] = 1
+    page.post("/paint", frame=4, runs=to_runs(painted))
+    assert page.project["rounds"][-1]["partial"]
+    finished = page.decode(to_runs(page.mask(4)))
+    assert (finished[:4, :4] == 1).all()
+    page.post("/undo")
+    kept = page.mask(4).copy()
+    kept[:4, :4] = 1
+    np.testing.assert_array_equal(finished, kept)
+
+
+def test_a_broken_off_round_counts_no_frame_twice(page, networks):
+    page.stroke(1)
+    page.stroke(5)
+    cancelled_round(page, networks)
+    assert page.project["undecided"]["total"] == 8
+
+
+def test_the_hint_calls_objects_by_their_names(page):
+    page.stroke(2)
+    page.round()
+    change = {"seq": page.project["seq"], "name": "Ball"}
+    jump = Trust(np.full(8, 0.9), np.full((8, 1), 0.5), np.zeros((8, 1)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ivos.server.timeline.trust", lambda *_: jump)
+        page.project = page.ok(page.client.patch(f"{page.base}/objects/1", json=change))["project"]
+        page.stroke(3)
+    assert page.project["worst"]["reason"].startswith("The area of Ball changes by 50%")

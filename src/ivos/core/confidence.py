@@ -17,8 +17,9 @@ one with the most doubt, 1 - trust, around it: the sum over all frames, each wei
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,8 +58,13 @@ class Trust:
         jump, drop = (part.max(axis=1, initial=0.0) for part in (self.area_jump, self.overlap_drop))
         return np.asarray(self.confidence * (1 - jump) * (1 - drop), dtype=np.float64)
 
-    def reason(self, frame: int) -> str:
-        """One sentence: what is most suspicious about a frame and those around it, for the user to read."""
+    def reason(self, frame: int, names: Mapping[int, str] = MappingProxyType({})) -> str:
+        """One sentence: what is most suspicious about a frame and those around it, for the user to read.
+
+        Args:
+            frame: 0-based index.
+            names: What objects are called, by id; others are "object 3".
+        """
         if np.isnan(self.confidence[frame]):
             return "No round has arrived at this frame yet."
         near = _nearness(frame, len(self.confidence)) * ~np.isnan(self.confidence)
@@ -67,10 +73,13 @@ class Trust:
         unsure = float(near @ np.nan_to_num(1 - self.confidence))
         jump, drop = jumps.max(initial=0.0), drops.max(initial=0.0)
         if jump > max(unsure, drop):
-            return f"The area of object {jumps.argmax() + 1} changes by {jump:.0%} from frame to frame around here."
+            who = int(jumps.argmax()) + 1
+            return (
+                f"The area of {names.get(who, f'object {who}')} changes by {jump:.0%} from frame to frame around here."
+            )
         if drop > unsure:
-            who = drops.argmax() + 1
-            return f"Object {who} leaps around here: from frame to frame it overlaps {drop:.2f} less than usual."
+            leaping = names.get(int(drops.argmax()) + 1, f"Object {drops.argmax() + 1}")
+            return f"{leaping} leaps around here: from frame to frame it overlaps {drop:.2f} less than usual."
         return f"The outline is unsure around here: confidence {1 - unsure:.0%}."
 
 

@@ -56,7 +56,9 @@ def _state(workspace: Workspace) -> ProjectAnswer:
     earlier = None if step.before is None else [before_revision(step, t) for t in frames]
     worst = None
     if strips.worst is not None:
-        worst = WorstAnswer(frame=strips.worst[0], trust=strips.worst[1], reason=strips.worst[2])
+        frame, sure, why = strips.worst
+        names = {k: look.name for k, look in document.looks.items()}
+        worst = WorstAnswer(frame=frame, trust=sure, reason=why.reason(frame, names))
     return ProjectAnswer(
         id=workspace.id,
         name=manifest.name,

@@ -8,6 +8,7 @@ from ivos.engine.rounds import Pass
 from ivos.engine.state import State
 from ivos.errors import InputError, SessionOrderError
 from ivos.server.document import Document
+from ivos.server.manifest import Manifest
 from ivos.server.problems import Problem, missing
 
 
@@ -57,6 +58,16 @@ def check_somewhere(state: State, passes: Iterable[Pass]) -> None:
             "No frame lies in that direction, within the marks, before the next annotated one; the masks there are as"
             " they are. Propagate the other way, or scribble on another frame."
         )
+
+
+def check_frame(manifest: Manifest, t: int) -> None:
+    """Refuse a frame that the clip does not have.
+
+    Raises:
+        Problem: It does not.
+    """
+    if not 0 <= t < manifest.num_frames:
+        raise missing(f"frame {t}; the clip has frames 0..{manifest.num_frames - 1}")
 
 
 def check_marks(within: range, drawn: Iterable[int]) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from ivos.server.answer_schemas import ChangeAnswer, ChangesAnswer, FrameMask, ProjectAnswer, Summary
 from ivos.server.answers import frame_mask, project_answer, summary
+from ivos.server.checks import check_frame
 from ivos.server.problems import Problem
 from ivos.server.schemas import (
     Change,
@@ -79,7 +80,7 @@ def frame(
     A browser may keep it and asks each time whether it still holds: after a project is deleted, another may come to
     its address.
     """
-    space.check_frame(t)
+    check_frame(space.manifest, t)
     tag = f'"{space.viewer.tag}-{t}-{height or 0}"'
     headers = {"Cache-Control": "private, no-cache", "ETag": tag}
     if if_none_match is not None and tag in if_none_match:
@@ -96,7 +97,7 @@ def frame(
 @router.get("/masks/{t}/{revision}")
 def mask(space: WorkspaceHere, t: PathFrame, revision: Annotated[int, Path(ge=0, le=2**53)]) -> FrameMask:
     """One mask by its name; it never changes as long as the project is there. No browser keeps it, the page does."""
-    space.check_frame(t)
+    check_frame(space.manifest, t)
     return frame_mask(space, t, revision)
 
 

@@ -25,12 +25,12 @@ class Strips:
     Attributes:
         trust: In [0, 1]; None where no round has arrived.
         changed: 1 - IoU against the mask before the last round; None before the first round.
-        worst: The frame most worth correcting, its trust and why; None if there is none.
+        worst: The frame most worth correcting, its trust, and the trust that tells why; None if there is none.
     """
 
     trust: tuple[float | None, ...]
     changed: tuple[float, ...] | None
-    worst: tuple[int, float, str] | None
+    worst: tuple[int, float, Trust] | None
 
 
 class Timeline:
@@ -67,7 +67,7 @@ class Timeline:
         if step.before is not None:
             pairs = enumerate(zip(step.before, step.results, strict=True))
             changed = tuple(round(1 - self._likeness((t, a), (t, b), step), 4) for t, (a, b) in pairs)
-        return Strips(shown, changed, (worst, float(values[worst]), doubts.reason(worst)))
+        return Strips(shown, changed, (worst, float(values[worst]), doubts))
 
     def _trust(self, step: Step) -> Trust:
         keys: list[Key] = list(enumerate(step.results))

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ivos.engine.rounds import Direction, plan
+from ivos.engine.rounds import plan
 from ivos.errors import InputError, OutputError, SessionOrderError
 from ivos.io.video import read_video
+from ivos.server import checks
 from ivos.server import manifest as folder_files
 from ivos.server.brain import Brain
-from ivos.server.checks import check_marks, check_object, check_objects, check_somewhere, check_strokes, marked_range
 from ivos.server.document import Document
 from ivos.server.export_jobs import ExportJob, ExportJobs
 from ivos.server.exporting import Source
@@ -100,31 +100,28 @@ class Workspace:
             self.closed = True
             self._journal.close()
 
-    def check_frame(self, t: int) -> None:
-        """Refuse a frame that the clip does not have."""
-        if not 0 <= t < self.manifest.num_frames:
-            raise missing(f"frame {t}; the clip has frames 0..{self.manifest.num_frames - 1}")
-
     def add_stroke(self, request: StrokeRequest) -> None:
         """One stroke more; A-Net's answer to it is in memory when this returns."""
         with self._changing(request.seq):
-            self.check_frame(request.frame)
-            check_objects(self.document, [request.object_id])
+            checks.check_frame(self.manifest, request.frame)
+            checks.check_objects(self.document, [request.object_id])
             content = request.model_dump(exclude={"seq"})
             self._append({"op": "stroke", **content, "locked": self.document.locked})
             self.viewer.pending(self.document, self.document.present, request.frame)  # the change is safe if that fails
 
     def paint(self, request: PaintRequest) -> None:
         """Take the mask of a frame as the user painted it."""
-        with self._changing(request.seq):
-            self.check_frame(request.frame)
-            self._append(painted(self.document, self.viewer, request.frame, request.runs))
+        with self._changing(request.seq, settles_begun=False):
+            checks.check_frame(self.manifest, request.frame)
+            event = painted(self.document, self.viewer, request.frame, request.runs)  # on the mask that the page shows
+            self._settle_begun()
+            self._append(event)
             self.viewer.pending(self.document, self.document.present, request.frame)  # the change is safe if that fails
 
     def delete_strokes(self, seq: int, ids: Collection[int]) -> tuple[int, ...]:
         """Some strokes less; the frames they were on."""
         with self._changing(seq):
-            frames = check_strokes(self.document, ids)
+            frames = checks.check_strokes(self.document, ids)
             self._append({"op": "unstroke", "ids": sorted(set(ids)), "locked": self.document.locked})
             return tuple(sorted(frames))
 
@@ -137,22 +134,22 @@ class Workspace:
 
     def change_look(self, object_id: int, request: LookRequest) -> None:
         """Rename, hide, lock or colour an object; a round at work minds only the locking."""
-        with self._changing(request.seq, keeps_begun=True, beside_round=request.locked is None):
-            check_object(self.document, object_id)
+        with self._changing(request.seq, settles_begun=False, beside_round=request.locked is None):
+            checks.check_object(self.document, object_id)
             changes = request.model_dump(exclude={"seq"}, exclude_none=True)
             self._append({"op": "look", "id": object_id, "changes": changes})
 
     def remove_object(self, object_id: int, seq: int) -> None:
         """An object less, with its strokes and masks."""
         with self._changing(seq):
-            check_objects(self.document, [object_id])
+            checks.check_objects(self.document, [object_id])
             self._append({"op": "unobject", "id": object_id, "locked": self.document.locked})
 
     def undo(self, seq: int) -> None:
         """One step back; a broken-off round that waits for a decision is that step."""
-        with self._changing(seq, keeps_begun=True):
+        with self._changing(seq, settles_begun=False):
             if self.document.begun is not None:
-                undecided = self.viewer.visited(self.document.begun.id)
+                undecided = self._begun_frames
                 self._append({"op": "discard"})
                 if undecided:
                     return
@@ -162,7 +159,9 @@ class Workspace:
 
     def redo(self, seq: int) -> None:
         """One step forward again."""
-        with self._changing(seq):
+        with self._changing(seq, settles_begun=False):
+            if self._begun_frames:
+                raise SessionOrderError("A broken-off round waits: keep its frames or throw them away, then redo.")
             if not self.document.future:
                 raise SessionOrderError("There is nothing to redo: the last step was not an undo.")
             self._append({"op": "redo"})
@@ -192,12 +191,11 @@ class Workspace:
             self._check_open()
             if self.running is not None:
                 raise busy()
-            step, looks = self.document.present, self.document.looks
-            own = {k: looks[k] for k in step.objects}
-            source = Source(self.manifest.name, self.viewer, self.document, step, own, choice)
+            step = self.document.present
+            looks = {k: self.document.looks[k] for k in step.objects}
+            source = Source(self.manifest.name, self.viewer, self.document, step, looks, choice)
             check_room(source.bytes, self.folder)
-            job = self.exports.start(self.id, source)
-            self.export_choice = choice
+            job, self.export_choice = self.exports.start(self.id, source), choice
             folder_files.write_view(self.folder, self.view, self.export_choice)
             return job
 
@@ -211,21 +209,18 @@ class Workspace:
         with self._changing(request.seq):
             step, document, segmenter = self.document.present, self.document, self.viewer.segmenter
             state = self.viewer.state(document, step)
-            within = marked_range(request.first, request.last, self.manifest.num_frames)
-            check_marks(within, state.sources)
-            direction: Direction = request.direction
-            reach = self._brain.networks.config.reach
-            passes = plan(state, direction, within, reach, {*document.locked, *step.removed})
-            check_somewhere(state, passes)
+            within = checks.marked_range(request.first, request.last, self.manifest.num_frames)
+            checks.check_marks(within, state.sources)
+            still, reach = {*document.locked, *step.removed}, self._brain.networks.config.reach
+            passes = plan(state, request.direction, within, reach, still)
+            checks.check_somewhere(state, passes)
             frames = [*state.pending, *(t for run in passes for t in run.targets)]
-            number = document.seq + 1
+            number, total, sources = document.seq + 1, len(set(frames)), list(state.sources)
             writer = RoundWriter(self.folder, number, state.pending, self._brain.fingerprint)
-            event = {"op": "begin", "total": len(frames), "direction": direction, "frames": list(state.sources)}
-            self._append(event)
+            self._append({"op": "begin", "total": total, "direction": request.direction, "frames": sources})
             finish = self.viewer.finish(state, step, document.locked)
-            run = RunningRound(step.epoch * EPOCH + number, frames, finish, self._round_ended)
+            self.running = run = RunningRound(step.epoch * EPOCH + number, frames, finish, self._round_ended)
             run.start(self._brain, segmenter, state, passes, writer)
-            self.running = run
             return run
 
     def current_round(self) -> RunningRound:
@@ -236,22 +231,30 @@ class Workspace:
 
     def keep_round(self, seq: int) -> None:
         """Take the finished frames of a broken-off round."""
-        with self._changing(seq, keeps_begun=True):
-            begun = self._undecided()
-            if not self.viewer.visited(begun):
+        with self._changing(seq, settles_begun=False):
+            self._check_undecided()
+            if not self._begun_frames:
                 raise SessionOrderError("The broken-off round has no finished frame; discard it.")
             self._append({"op": "keep", "seconds": 0.0})
 
     def discard_round(self, seq: int) -> None:
         """Forget a broken-off round."""
-        with self._changing(seq, keeps_begun=True):
-            self._undecided()
+        with self._changing(seq, settles_begun=False):
+            self._check_undecided()
             self._append({"op": "discard"})
 
-    def _undecided(self) -> int:
+    def _check_undecided(self) -> None:
         if self.document.begun is None:
             raise SessionOrderError("No broken-off round waits for a decision.")
-        return self.document.begun.id
+
+    @property
+    def _begun_frames(self) -> tuple[int, ...]:
+        return self.viewer.visited(self.document.begun.id) if self.document.begun else ()
+
+    def _settle_begun(self) -> None:
+        """Keep what a broken-off round finished, as a step of undo; nothing to keep ends it."""
+        if self.document.begun:
+            self._append({"op": "keep", "seconds": 0.0} if self._begun_frames else {"op": "discard"})
 
     def _round_ended(self, outcome: str, run: RunningRound) -> None:
         with self.lock:
@@ -283,17 +286,15 @@ class Workspace:
             self._note(**figures)
 
     @contextmanager
-    def _changing(self, seq: int, *, keeps_begun: bool = False, beside_round: bool = False) -> Iterator[None]:
-        """The time in which one change is made; refused on an old state and during a round.
-
-        A broken-off round that waits for a decision is discarded by any change but that decision.
-        """
+    def _changing(self, seq: int, *, settles_begun: bool = True, beside_round: bool = False) -> Iterator[None]:
+        """The time in which one change is made, upon what a broken-off round finished; refused on an old state and
+        during a round."""
         with self.lock:
             self._check_open()
             if self.running is not None and not beside_round:
                 raise busy()
             if seq != self.document.seq:
                 raise stale(self.document.seq)
-            if self.document.begun is not None and not keeps_begun:
-                self._append({"op": "discard"})
+            if settles_begun:
+                self._settle_begun()
             yield

@@ -52,6 +52,16 @@ export function refill(parent, key, make) {
   if (focused >= 0) reachable()[Math.min(focused, reachable().length - 1)]?.focus(); // who walks by keyboard stays there
 }
 
+/**
+ * Scroll a list, and nothing around it, until a part of it is in sight.
+ * @param {Element} list @param {Element} part
+ */
+export function scrollWithin(list, part) {
+  const [all, one] = [list.getBoundingClientRect(), part.getBoundingClientRect()];
+  if (one.top < all.top) list.scrollTop -= all.top - one.top;
+  else if (one.bottom > all.bottom) list.scrollTop += one.bottom - all.bottom;
+}
+
 /** @type {HTMLElement | any} */
 let toasts = null;
 

@@ -2,7 +2,7 @@
 
 import { plural } from "../pure/format.js";
 import { colourOf, css, hex, luminance } from "../pure/palette.js";
-import { $, h, icon, refill, toast } from "./dom.js";
+import { $, h, icon, refill, scrollWithin, toast } from "./dom.js";
 
 /** @typedef {import("../data/types.js").ObjectFacts} ObjectFacts */
 
@@ -34,7 +34,8 @@ export function objectList(store, editing) {
       );
       return items.length ? items : [h("li", { class: "empty" }, "No object. Press N to make one.")];
     });
-    if (shown !== objectId) list.querySelector("[aria-current=true]")?.scrollIntoView({ block: "nearest" });
+    const chosen = shown !== objectId && list.querySelector("[aria-current=true]");
+    if (chosen) scrollWithin(list, chosen);
     shown = objectId;
     const field = list.querySelector("input.name");
     if (field && field !== document.activeElement) (field.focus(), field.select());

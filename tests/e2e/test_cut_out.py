@@ -252,3 +252,24 @@ def test_a_killed_server_loses_nothing_that_was_drawn(own_server: Server, open_p
     again.press("Control+z", "Control+z")
     until(lambda: server.project()["rounds"] == [])
     assert area(server.mask(0), 1) > 70
+
+
+def test_a_tab_with_strokes_on_their_way_asks_before_it_closes(editor: Editor, server: Server) -> None:
+    held: list[Any] = []
+    asked: list[str] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    editor.page.route("**/strokes", hold)
+    editor.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    editor.stroke(*BODY)
+    until(lambda: editor.page.evaluate("1") and held)
+    editor.page.close(run_before_unload=True)
+    until(lambda: editor.page.evaluate("1") and asked == ["beforeunload"])
+    held[0].continue_()
+    editor.saved()
+    assert len(server.project()["strokes"]) == 1
+    with editor.page.expect_event("close"):
+        editor.page.close(run_before_unload=True)
+    assert asked == ["beforeunload"]

@@ -261,6 +261,21 @@ def test_text_has_contrast_and_everything_fits_1280_by_720(server: Server, open_
     assert stage["height"] > 440
 
 
+def test_every_button_can_be_clicked_in_a_low_window_with_many_objects(editor: Editor) -> None:
+    for _ in range(6):
+        editor.press("n")
+        editor.saved()
+    editor.page.set_viewport_size({"width": 1024, "height": 576})
+    editor.press("7")
+    editor.page.wait_for_selector("#objects [aria-current=true] :text('Object 7')")
+    covered = editor.page.evaluate(
+        """[...document.querySelectorAll('.viewbar button, .side header button, .go button')].filter((e) => {
+            const r = e.getBoundingClientRect(), [x, y] = [r.x + r.width / 2, r.y + r.height / 2];
+            return e.offsetParent && !e.contains(document.elementFromPoint(x, y)); }).map((e) => e.textContent)"""
+    )
+    assert covered == []
+
+
 def test_errors_are_sentences(editor: Editor, server: Server) -> None:
     editor.press("r")
     editor.toast("Draw a scribble on an object first")
@@ -275,24 +290,3 @@ def test_no_key_leaves_the_page(editor: Editor) -> None:
     for key in ("q", "Control+q", "Escape"):
         editor.press(key)
         assert editor.page.is_visible("#canvas"), key
-
-
-def test_a_tab_with_strokes_on_their_way_asks_before_it_closes(editor: Editor, server: Server) -> None:
-    held: list[Any] = []
-    asked: list[str] = []
-
-    def hold(route: Any) -> None:
-        held.append(route)
-
-    editor.page.route("**/strokes", hold)
-    editor.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
-    editor.stroke(*BODY)
-    until(lambda: editor.page.evaluate("1") and held)
-    editor.page.close(run_before_unload=True)
-    until(lambda: editor.page.evaluate("1") and asked == ["beforeunload"])
-    held[0].continue_()
-    editor.saved()
-    assert len(server.project()["strokes"]) == 1
-    with editor.page.expect_event("close"):
-        editor.page.close(run_before_unload=True)
-    assert asked == ["beforeunload"]

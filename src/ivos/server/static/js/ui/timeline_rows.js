@@ -105,7 +105,8 @@ export class TimelineRows {
   /** @param {CanvasRenderingContext2D} c @param {import("../data/types.js").ObjectFacts} object @param {number} y @param {State} s */
   drawLane(c, object, y, s) {
     const middle = y + this.lane / 2;
-    if (this.lane >= 12) this.label(c, object.name, middle, object.id === s.objectId ? "#e8ebf1" : "#b0b8c5");
+    const chosen = object.id === s.objectId;
+    if (chosen || this.lane >= 12) this.label(c, object.name, middle, chosen ? "#e8ebf1" : "#b0b8c5");
     c.fillStyle = "#232932";
     c.fillRect(LABELS, Math.round(middle) - 0.5, this.track.width, 1);
     const marks = new Set(object.annotated);

@@ -151,6 +151,9 @@ def test_masks_stream_in_while_the_user_scrubs_and_plays(editor: Editor, server:
 
 
 def test_cancel_asks_and_throws_away(editor: Editor, server: Server) -> None:
+    editor.go(2)
+    plain = editor.pixel(0.335, 0.70)[0]
+    editor.go(0)
     editor.draw(*BODY)
     before = server.project()
     editor.start_round(0.1)
@@ -158,8 +161,15 @@ def test_cancel_asks_and_throws_away(editor: Editor, server: Server) -> None:
     editor.press("Escape")
     editor.page.wait_for_selector("#undecided:visible")
     assert "Stopped after" in editor.page.inner_text("#undecided")
+    editor.go(2)
+    until(lambda: editor.pixel(0.335, 0.70)[0] > plain + 20)  # what there is to decide about stays in sight
+    editor.page.reload()
+    editor.ready()
+    editor.go(2)
+    until(lambda: editor.pixel(0.335, 0.70)[0] > plain + 20)
     editor.page.click("text=Throw away")
     editor.page.wait_for_selector("#undecided", state="hidden")
+    until(lambda: editor.pixel(0.335, 0.70)[0] < plain + 5)
     after = server.project()
     assert after["revisions"] == before["revisions"]
     assert after["rounds"] == []

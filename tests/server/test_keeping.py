@@ -158,8 +158,15 @@ def test_a_cancelled_round_leaves_the_choice(page, networks, decision):
     assert 3 <= answer["done"] < answer["total"] == 8
     assert lines[-1]["event"] == "cancelled"
     page.open(page.project["id"])
-    assert page.project["undecided"] == {"done": answer["done"], "total": 8, "reason": "cancelled"}
+    undecided = page.project["undecided"]
+    assert (undecided["done"], undecided["total"], undecided["reason"]) == (answer["done"], 8, "cancelled")
     np.testing.assert_array_equal(page.masks(), before)
+    finished = {line["frame"]: line["runs"] for line in lines if line["event"] == "frame"}
+    assert set(undecided["frames"]) == set(finished)
+    for t, runs in finished.items():  # what the page goes on showing
+        np.testing.assert_array_equal(page.mask(t, undecided["revision"]), page.decode(runs))
+    other = min(set(range(8)) - set(finished))
+    assert page.client.get(f"{page.base}/masks/{other}/{undecided['revision']}").status_code == 422
     if decision == "keep":
         page.post("/rounds/keep")
         assert page.project["rounds"][0]["partial"]

@@ -164,10 +164,12 @@ class RunningAnswer(BaseModel):
 
 
 class UndecidedAnswer(BaseModel):
-    """A broken-off round."""
+    """A broken-off round: the masks of its finished frames have the name `revision`."""
 
     done: int
     total: int
+    frames: list[int]
+    revision: int
     reason: Literal["cancelled", "interrupted"]
 
 

@@ -158,10 +158,16 @@ def _undecided(workspace: Workspace) -> UndecidedAnswer | None:
     begun = workspace.document.begun
     if begun is None or workspace.running is not None:
         return None
-    done = len(workspace.viewer.visited(begun.id))
-    if not done:  # nothing to decide about; the next change discards it
+    frames = list(workspace.viewer.visited(begun.id))
+    if not frames:  # nothing to decide about; the next change discards it
         return None
-    return UndecidedAnswer(done=done, total=begun.total, reason="cancelled" if begun.cancelled else "interrupted")
+    return UndecidedAnswer(
+        done=len(frames),
+        total=begun.total,
+        frames=frames,
+        revision=workspace.document.begun_revision,
+        reason="cancelled" if begun.cancelled else "interrupted",
+    )
 
 
 def summary(library: Library, project_id: str) -> Summary:

@@ -86,13 +86,18 @@ class Document:
         return iter((self.present, *reversed(self.past), *self.future))
 
     def step_of_revision(self, t: int, revision: int) -> Step | None:
-        """A step that shows this mask of frame t, or has it as the one before its last round."""
+        """A step that shows this mask of frame t, has it as the one before its last round, or began its round."""
         for step in self.steps():
             if step.revision(t) == revision:
                 return step
             if step.before is not None and revision == (before_revision(step, t) or -1):
                 return step
-        return None
+        return self.present if self.begun is not None and revision == self.begun_revision else None
+
+    @property
+    def begun_revision(self) -> int:
+        """The name of the masks of a round that has begun; 0 if there is none."""
+        return self.present.epoch * EPOCH + self.begun.id if self.begun else 0
 
     @property
     def locked(self) -> tuple[int, ...]:

@@ -111,11 +111,9 @@ class Workspace:
 
     def paint(self, request: PaintRequest) -> None:
         """Take the mask of a frame as the user painted it."""
-        with self._changing(request.seq, settles_begun=False):
+        with self._changing(request.seq):
             checks.check_frame(self.manifest, request.frame)
-            event = painted(self.document, self.viewer, request.frame, request.runs)  # on the mask that the page shows
-            self._settle_begun()
-            self._append(event)
+            self._append(painted(self.document, self.viewer, request.frame, request.runs))
             self.viewer.pending(self.document, self.document.present, request.frame)  # the change is safe if that fails
 
     def delete_strokes(self, seq: int, ids: Collection[int]) -> tuple[int, ...]:

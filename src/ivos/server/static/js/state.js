@@ -10,7 +10,7 @@
  * @property {boolean} offline the server does not answer
  * @property {number | null} waitingSince when the oldest change on its way left, performance.now()
  * @property {import("./data/types.js").Progress | null} round the running round
- * @property {number[]} visited frames the running round has finished
+ * @property {number[]} visited frames that the running round, or one that waits for a decision, has finished
  * @property {import("./data/types.js").ExportJob | null} exporting the export at work, and how it ended
  * @property {import("./data/types.js").Study | null} study
  * @property {import("./data/types.js").Needs | null} needs what the clip needs on this machine

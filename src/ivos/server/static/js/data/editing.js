@@ -70,7 +70,8 @@ export class Editing {
     const { round, objectId } = this.store.state;
     const gone = !project.objects.some((object) => object.id === objectId); // by undo, or in another tab
     const chosen = gone ? project.objects.at(-1)?.id ?? 1 : objectId;
-    this.store.set({ project, round: this.round.live ? round : project.running, objectId: chosen });
+    const visited = this.round.live ? this.store.state.visited : project.undecided?.frames ?? [];
+    this.store.set({ project, round: this.round.live ? round : project.running, visited, objectId: chosen });
   }
 
   async reload() {
@@ -188,7 +189,8 @@ export class Editing {
   /** The revision of a frame that is on screen. @param {number} t @param {boolean} before @returns {number | null} */
   revision(t, before) {
     if (before) return this.project.before?.[t] ?? null;
-    return this.round.revisions.get(t) ?? this.project.revisions[t] ?? null;
+    const { undecided, revisions } = this.project;
+    return this.round.revisions.get(t) ?? (undecided?.frames.includes(t) ? undecided.revision : revisions[t] ?? null);
   }
 
   close() {

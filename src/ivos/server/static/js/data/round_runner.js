@@ -53,7 +53,7 @@ export class RoundRunner {
     this.revisions.clear();
     if (this.editing.left) return; // the round goes on in the server
     await this.editing.reload().catch(this.editing.report);
-    if (!this.editing.left) store.set({ round: this.editing.project.running, visited: [], tick: store.state.tick + 1 });
+    if (!this.editing.left) store.set({ round: this.editing.project.running, tick: store.state.tick + 1 });
   }
 
   /** @param {any} line of the stream */

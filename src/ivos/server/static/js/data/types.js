@@ -6,7 +6,7 @@
  * @typedef {{id: number | string, frame: number, object_id: number, kind: "add" | "remove", path: [number, number][],
  *   start_ms: number, end_ms: number, round: number | null}} Stroke
  * @typedef {{done: number, total: number, frame?: number, frames_per_second?: number | null, seconds_left?: number | null}} Progress
- * @typedef {{done: number, total: number, reason: string}} Undecided
+ * @typedef {{done: number, total: number, frames: number[], revision: number, reason: string}} Undecided
  * @typedef {"tint" | "contour" | "matte" | "checker" | "green" | "side"} Overlay
  * @typedef {{frame: number, in_frame: number | null, out_frame: number | null, object_id: number, overlay: Overlay,
  *   opacity: number, brush: number}} View

@@ -220,6 +220,11 @@ def test_one_way_rounds_keep_within_the_marks(editor: Editor, server: Server) ->
     editor.round("b")
     has = [t for t, revision in enumerate(server.project()["revisions"]) if revision is not None]
     assert has == list(range(10, 31))
+    worst = server.project()["worst"]["frame"]
+    editor.go(worst + 1)
+    editor.press("i", "w")
+    editor.toast("This frame lies outside the in and out marks")
+    assert editor.frame() == worst
 
 
 def test_annotated_frames_never_change(editor: Editor, server: Server) -> None:

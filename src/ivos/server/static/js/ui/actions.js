@@ -56,9 +56,11 @@ function moveActions(parts) {
       store.set({ playing: !store.state.playing });
     },
     worst: () => {
-      const { worst } = store.state.project ?? {};
+      const [{ worst }, { first, last }] = [store.state.project ?? {}, store.state];
       if (!worst) return toast("No frame has a result yet. Scribble on an object and propagate first.");
       go(worst.frame); // its reason is on the stage as long as the frame is
+      const outside = worst.frame < (first ?? 0) || worst.frame > (last ?? Infinity);
+      if (outside) toast("This frame lies outside the in and out marks. Take them away before you propagate from it.");
     },
   };
 }

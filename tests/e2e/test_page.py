@@ -184,6 +184,7 @@ def test_a_reload_goes_on_where_playing_was_paused(editor: Editor) -> None:
     until(lambda: editor.frame() >= 5)
     editor.press("Space")
     paused = editor.frame()
+    editor.page.wait_for_timeout(1200)
     editor.page.reload()
     editor.ready()
     assert editor.frame() == paused >= 5

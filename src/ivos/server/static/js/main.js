@@ -121,17 +121,12 @@ function show(what) {
   if (what === "open" && !store.state.study) location.hash = "#";
 }
 
-/** Tell the server where the user looks, a moment after it changed or when the page goes, so that reopening continues there. */
+/** Tell the server where the user looks, a moment after it changed, so that reopening continues there. */
 function rememberView() {
   let timer = 0;
-  /** @type {(() => unknown) | null} */
-  let save = null;
-  const now = () => (clearTimeout(timer), save?.(), (save = null));
-  window.addEventListener("pagehide", now);
   store.watch(["t", "playing", "first", "last", "objectId", "overlay", "opacity", "brush"], (s) => {
     clearTimeout(timer);
     const looking = editing;
-    save = looking && !s.playing ? () => editing === looking && looking.saveView(viewOf(store.state)) : null;
-    if (save) timer = window.setTimeout(now, 700);
+    if (looking && !s.playing) timer = window.setTimeout(() => editing === looking && looking.saveView(viewOf(store.state)), 700);
   });
 }

@@ -17,7 +17,7 @@ export class ApiError extends Error {
 /**
  * @param {string} method
  * @param {string} path below /api
- * @param {{body?: unknown, signal?: AbortSignal, keepalive?: boolean}} [options] `keepalive`: sent also when the page goes
+ * @param {{body?: unknown, signal?: AbortSignal}} [options]
  * @returns {Promise<any>} the answer's JSON; null for an empty answer
  */
 export async function call(method, path, options = {}) {
@@ -50,14 +50,14 @@ async function* unbroken(body, signal) {
 /**
  * @param {string} method
  * @param {string} path
- * @param {{body?: unknown, signal?: AbortSignal, keepalive?: boolean}} options
+ * @param {{body?: unknown, signal?: AbortSignal}} options
  * @returns {Promise<Response>}
  */
-async function send(method, path, { body, signal, keepalive }) {
+async function send(method, path, { body, signal }) {
   const headers = body === undefined ? undefined : { "Content-Type": "application/json" };
   let response;
   try {
-    response = await fetch(`/api${path}`, { method, headers, signal, keepalive, cache: "no-store", body: body === undefined ? undefined : JSON.stringify(body) });
+    response = await fetch(`/api${path}`, { method, headers, signal, cache: "no-store", body: body === undefined ? undefined : JSON.stringify(body) });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError("network", GONE);

@@ -183,7 +183,7 @@ export class Editing {
 
   /** @param {import("./types.js").View} view */
   async saveView(view) {
-    await call("PATCH", `${this.path}/view`, { body: { view }, keepalive: true }).catch(() => {}); // only where the user looked
+    await call("PATCH", `${this.path}/view`, { body: { view } }).catch(() => {}); // only where the user looked
   }
 
   /** The revision of a frame that is on screen. @param {number} t @param {boolean} before @returns {number | null} */

@@ -38,6 +38,16 @@ def sizes(page, object_id):
     return [int((mask == object_id).sum()) for mask in page.masks()]
 
 
+def check_that_one_of_two_corrections_can_be_deleted(page):
+    """Two corrections of object 1 on frame 4; when the second one is deleted after a round, the first one is left."""
+    page.stroke(4, 1, path=((0.1, 0.1), (0.15, 0.1)))
+    with_one = page.mask(4)
+    page.stroke(4, 1, path=((0.9, 0.1), (0.95, 0.1)))
+    page.round()
+    page.post("/strokes/delete", ids=[page.project["strokes"][-1]["id"]])
+    np.testing.assert_array_equal(page.mask(4) == 1, with_one == 1)
+
+
 def test_paint_of_a_removed_object_leaves_no_hole_in_the_others(page):
     page.stroke(0, 1, path=LINE)
     page.round()
@@ -99,12 +109,7 @@ def test_a_frame_that_only_a_removed_object_was_painted_on_is_not_annotated_any_
 def test_a_deleted_correction_leaves_what_rounds_had_brought_and_the_other_correction(page):
     page.stroke(0, 1, path=LINE)
     page.round()
-    page.stroke(4, 1, path=((0.1, 0.1), (0.15, 0.1)))
-    with_one = page.mask(4)
-    page.stroke(4, 1, path=((0.9, 0.9), (0.95, 0.9)))
-    page.round()
-    page.post("/strokes/delete", ids=[page.project["strokes"][-1]["id"]])
-    np.testing.assert_array_equal(page.mask(4), with_one)
+    check_that_one_of_two_corrections_can_be_deleted(page)
 
 
 def test_of_an_object_that_came_later_the_result_before_its_own_correction_is_taken(page):
@@ -113,12 +118,7 @@ def test_of_an_object_that_came_later_the_result_before_its_own_correction_is_ta
     page.round()
     page.stroke(0, 1, path=LINE)  # passes through frame 4, which was annotated before it was there
     page.round()
-    page.stroke(4, 1, path=((0.1, 0.1), (0.15, 0.1)))
-    with_one = page.mask(4)
-    page.stroke(4, 1, path=((0.9, 0.1), (0.95, 0.1)))
-    page.round()
-    page.post("/strokes/delete", ids=[page.project["strokes"][-1]["id"]])
-    np.testing.assert_array_equal(page.mask(4) == 1, with_one == 1)
+    check_that_one_of_two_corrections_can_be_deleted(page)
 
 
 def test_a_kept_part_of_a_round_leaves_no_object_behind(page, networks):
@@ -237,12 +237,7 @@ def test_a_correction_starts_from_what_came_after_an_annotation_that_is_gone(pag
     page.round()
     page.post("/strokes/delete", ids=[page.project["strokes"][-1]["id"]])
     page.round()
-    page.stroke(4, 1, path=((0.1, 0.1), (0.15, 0.1)))
-    with_one = page.mask(4)
-    page.stroke(4, 1, path=((0.9, 0.9), (0.95, 0.9)))
-    page.round()
-    page.post("/strokes/delete", ids=[page.project["strokes"][-1]["id"]])
-    np.testing.assert_array_equal(page.mask(4), with_one)
+    check_that_one_of_two_corrections_can_be_deleted(page)
 
 
 def test_paint_of_a_removed_object_upon_another_is_gone_too(page):

@@ -187,6 +187,7 @@ def test_what_was_measured_stands_in_a_study(serve, davis, networks):
         assert "whole rounds" in refused("POST", "/rounds/keep")
         page.round()
         assert (study(page)["phase"], study(page)["round"]) == ("find", 1)
+        assert [each["partial"] for each in page.project["rounds"]] == [False]  # nor did going on keep a part
         assert "strokes of the running round" in refused("POST", "/undo")
         measured = [each["id"] for each in page.project["strokes"]]
         assert "can be deleted" in refused("POST", "/strokes/delete", ids=measured)

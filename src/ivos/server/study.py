@@ -86,7 +86,8 @@ class Study:
             )
 
     def prepare(self, workspace: Workspace) -> None:
-        """Give a fresh project as many objects as the sequence has."""
+        """Give a fresh project as many objects as the sequence has, and have it count whole rounds only."""
+        workspace.whole_rounds = True
         while workspace.id == self.project_id and workspace.document.num_objects < self._truth.num_objects:
             workspace.add_object(workspace.seq, None)
 

@@ -25,7 +25,6 @@ from ivos.server.problems import Problem, busy, missing, stale
 from ivos.server.round_files import RoundWriter
 from ivos.server.running import RunningRound
 from ivos.server.schemas import ExportRequest, LookRequest, PaintRequest, RoundRequest, StrokeRequest, View
-from ivos.server.steps import EPOCH
 from ivos.server.timeline import Timeline
 from ivos.server.viewer import Viewer
 from ivos.types import MAX_OBJECTS
@@ -46,6 +45,7 @@ class Workspace:
         view: Where the user looks.
         export_choice: What was exported last.
         closed: Whether it was let go; nothing can be changed any more.
+        whole_rounds: Whether a broken-off round never counts, as in a study, which measures whole ones.
         used: When it was last asked for, seconds of the monotonic clock.
     """
 
@@ -71,7 +71,7 @@ class Workspace:
             self._journal.close()
             raise
         self.running: RunningRound | None = None
-        self.closed = False
+        self.closed = self.whole_rounds = False
         self.exports = ExportJobs(folder / folder_files.EXPORTS, brain)
         self.view, self.export_choice = folder_files.read_view(folder)
 
@@ -217,8 +217,9 @@ class Workspace:
             writer = RoundWriter(self.folder, number, state.pending, self._brain.fingerprint)
             self._append({"op": "begin", "total": total, "direction": request.direction, "frames": sources})
             finish = self.viewer.finish(state, step, document.locked)
-            self.running = run = RunningRound(step.epoch * EPOCH + number, frames, finish, self._round_ended)
+            run = RunningRound(document.begun_revision, frames, finish, self._round_ended)
             run.start(self._brain, segmenter, state, passes, writer)
+            self.running = run
             return run
 
     def current_round(self) -> RunningRound:
@@ -250,9 +251,10 @@ class Workspace:
         return self.viewer.visited(self.document.begun.id) if self.document.begun else ()
 
     def _settle_begun(self) -> None:
-        """Keep what a broken-off round finished, as a step of undo; nothing to keep ends it."""
+        """Keep what a broken-off round finished, as a step of undo; where there is nothing to keep it is forgotten."""
         if self.document.begun:
-            self._append({"op": "keep", "seconds": 0.0} if self._begun_frames else {"op": "discard"})
+            kept = self._begun_frames and not self.whole_rounds
+            self._append({"op": "keep", "seconds": 0.0} if kept else {"op": "discard"})
 
     def _round_ended(self, outcome: str, run: RunningRound) -> None:
         with self.lock:

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ivos.bench.report import paper_table
+from ivos.bench.report import TITLES, paper_table
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- davis: made by `python benchmarks/davis.py` -->", "<!-- davis: end -->"
@@ -30,7 +30,11 @@ def tables(results: Path) -> str:
     for file in sorted(results.glob("davis-*/summary.json")):
         summary = json.loads(file.read_text())
         run = summary["run"]
-        title = f"{run['dataset']}, {summary['samples']} samples, {run['rules']['rounds']} rounds"
+        rules = run["rules"]
+        title = (
+            f"{run['dataset']}, {summary['samples']} samples, {rules['rounds']} rounds, "
+            f"next frame = worst {TITLES[rules['metric']]}"
+        )
         found.setdefault(title, {})[run["method"]] = summary
     blocks = [f"{title}:\n\n{paper_table(summaries)}" for title, summaries in found.items()]
     return "\n\n".join(blocks) or "No figures are stored yet."

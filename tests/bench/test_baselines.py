@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ivos.bench.copy_masks import CopyMasks
+from ivos.bench.runner import as_source
 from ivos.bench.segmenters import NamedSource, SessionSegmenter
 from ivos.core.metrics import region_similarity
 from ivos.errors import InputError
@@ -71,6 +74,17 @@ def test_grabcut_flow_without_opencv_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(InputError, match=r"pip install 'ivos\[baselines\]'"):
         NamedSource("grabcut-flow").load()
+
+
+def test_the_digest_of_networks_tells_their_configs_apart() -> None:
+    from ivos.model.atnet import build
+    from ivos.model.config import PRESETS
+
+    def digest(**changes: Any) -> str:
+        return as_source(build(replace(PRESETS["lite"], **changes))).digest
+
+    assert digest() == digest()
+    assert digest() != digest(fusion_threshold=0.9)
 
 
 def test_a_session_plays_a_round_for_each_call() -> None:

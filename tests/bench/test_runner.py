@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -179,12 +180,15 @@ def test_a_missing_matplotlib_is_said_before_the_first_round(
     assert run(as_source(only_strokes), davis, NO_BUDGET, Execution()).results  # without a folder there are no figures
 
 
-def test_a_folder_of_another_run_is_refused(davis: Davis, tmp_path: Path) -> None:
+def test_a_folder_of_another_run_is_refused(davis: Davis, make_davis: Callable[..., Path], tmp_path: Path) -> None:
     run(as_source(only_strokes), davis, NO_BUDGET, Execution(), tmp_path)
     with pytest.raises(InputError, match="holds another run: its rules"):
         run(as_source(only_strokes), davis, replace(NO_BUDGET, rounds=2), Execution(), tmp_path)
     with pytest.raises(InputError, match="holds another run: its method"):
         run(as_source(empty), davis, NO_BUDGET, Execution(), tmp_path)
+    other = make_davis({"one": 1, "two": 2}, size=(40, 48))  # as many frames and objects, the same names
+    with pytest.raises(InputError, match=r"one\.001\.json' is the result of other images, masks or first strokes"):
+        run(as_source(only_strokes), Davis(other), NO_BUDGET, Execution(), tmp_path)
     (tmp_path / "samples/one.001.json").write_text("{")
     with pytest.raises(InputError, match="cannot be read"):
         run(as_source(only_strokes), davis, NO_BUDGET, Execution(), tmp_path)
@@ -258,13 +262,18 @@ def test_first_frames_depend_on_the_seed_alone(davis: Davis) -> None:
     assert len({tuple(first(seed)) for seed in range(5)}) > 1
 
 
-def test_human_scribbles_make_samples(make_davis: Callable[..., Path]) -> None:
+def test_human_scribbles_make_samples(make_davis: Callable[..., Path], tmp_path: Path) -> None:
     root = make_davis({"two": 2})
     folder = root / "Scribbles/two"
     folder.mkdir(parents=True)
     strokes = [Scribble(1, [(0.15, 0.2), (0.2, 0.2)]), Scribble(2, [(0.15, 0.5), (0.2, 0.5)])]
     for index, frame in ((1, 0), (2, 3)):
         write_scribbles(folder / f"00{index}.json", ScribbleFile("two", 6, (Annotation(frame, strokes),)))
+    by_robot = make_davis({"two": 2})
+    run(as_source(only_strokes), Davis(by_robot), NO_BUDGET, Execution(), tmp_path)
+    shutil.copytree(folder, by_robot / "Scribbles/two")
+    with pytest.raises(InputError, match="other images, masks or first strokes than those that 'two' has now"):
+        run(as_source(only_strokes), Davis(by_robot), NO_BUDGET, Execution(), tmp_path)
     report = run(as_source(only_strokes), Davis(root), NO_BUDGET, Execution())
     assert [(r.scribble_idx, r.rounds[0].frames) for r in report.results] == [(1, (0,)), (2, (3,))]
     assert report.summary["samples"] == 2

@@ -118,6 +118,13 @@ def test_a_variants_weights_file_says_which_it_is(net, tmp_path):
     assert load_weights(tmp_path / "variant.safetensors").config == net.config
 
 
+@pytest.mark.parametrize("change", [{"score": "mean"}, {"normalised_over": "rows"}])
+def test_lite_refuses_a_local_transfer_that_the_paper_alone_has(change):
+    lite: ModelConfig = PRESETS["lite"]
+    with pytest.raises(InputError, match="'paper' only"):
+        build_empty(replace(lite, local=replace(lite.local, **change)))
+
+
 @pytest.mark.parametrize("change", [{"matching": "nearest-to-scribbles"}, {"features": "rear"}, {"features": "none"}])
 def test_the_papers_architecture_refuses_an_ablation(change):
     paper: ModelConfig = PRESETS["paper"]

@@ -4,6 +4,7 @@ import torch
 
 from ivos.errors import InputError
 from ivos.train import lite_samples, paper_samples
+from ivos.train import scenery as scenery_module
 from ivos.train.data import library_from_specs
 from ivos.train.lite_samples import DRIFTS, LEARNED, LiteSampling
 from ivos.train.paper_samples import PaperSampling, deformed, mini_sequence
@@ -45,6 +46,17 @@ def test_the_papers_samples_come_from_every_layout(source, data):
     assert (alone["mask"] == 1).any()
     assert sequence["images"].shape == (5, 3, CROP, CROP)
     assert (sequence["masks"][0] == 1).any()
+
+
+@pytest.mark.parametrize(("name", "changed"), [("lite", True), ("paper", False)])
+def test_the_papers_scenes_get_no_cords_and_no_bystanders(name, changed, scenery, monkeypatch):
+    drawn = []
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(scenery_module, "THIN", share)
+        monkeypatch.setattr(scenery_module, "CROWDED", share)
+        samples = Samples(samplings(scenery)[name], 0, sequences=True)
+        drawn.append([samples[0, slot]["images"] for slot in range(4)])
+    assert any(not torch.equal(*pair) for pair in zip(*drawn, strict=True)) == changed
 
 
 @pytest.mark.parametrize("name", ["lite", "paper"])

@@ -111,6 +111,7 @@ def run(
     if out is not None:
         check_figures()
     samples = list_samples(dataset)
+    by_key = {(sample.clip.name, sample.scribble_idx): sample for sample in samples}
     label = dataset_name(dataset)
     store = None if out is None else Store(out, source, rules, label)
     results: dict[tuple[str, int], SampleResult] = {}
@@ -119,18 +120,14 @@ def run(
         if stored is not None:
             results[stored.sequence, stored.scribble_idx] = stored
             on_result(stored)
-    tasks = [
-        Task(sample, rules, execution.torch_threads)
-        for sample in samples
-        if (sample.clip.name, sample.scribble_idx) not in results
-    ]
+    tasks = [Task(sample, rules, execution.torch_threads) for key, sample in by_key.items() if key not in results]
     for played in execute(source, tasks, execution):
         result = replace(played, machine=execution.machine)
         if store is not None:
-            store.save(result)
+            store.save(by_key[result.sequence, result.scribble_idx], result)
         results[result.sequence, result.scribble_idx] = result
         on_result(result)
-    ordered = tuple(results[sample.clip.name, sample.scribble_idx] for sample in samples)
+    ordered = tuple(results[key] for key in by_key)
     report = Report(source.name, label, rules, ordered)
     if store is not None:
         report.write(store.folder, {sample.clip.name: sample.clip for sample in samples})

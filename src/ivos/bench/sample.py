@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -40,6 +41,22 @@ class Sample:
     def is_human(self) -> bool:
         """Whether the first strokes are a person's."""
         return bool(self.clip.scribble_files)
+
+    def digest(self) -> str:
+        """The SHA-256 of the files that it is played on: images, masks, and the first strokes if a person's.
+
+        Raises:
+            InputError: One of them cannot be read.
+        """
+        clip, sha = self.clip, hashlib.sha256()
+        strokes = clip.scribble_files[self.scribble_idx - 1] if self.is_human else None
+        for file in (*clip.frames.files, *clip.mask_files, strokes):
+            try:
+                content = b"" if file is None else file.read_bytes()
+            except OSError as error:
+                raise InputError(f"'{file}' of the sequence '{clip.name}' cannot be read ({error}).") from error
+            sha.update(len(content).to_bytes(8, "big") + content)
+        return sha.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)

@@ -242,12 +242,14 @@ class GivenSource:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the weights of a `SessionSegmenter`; of any other method nothing is known."""
+        """The SHA-256 of config and weights of a `SessionSegmenter`; of any other method nothing is known."""
         if not isinstance(self.segmenter, SessionSegmenter):
             return "unknown"
         import torch
 
-        sha = hashlib.sha256()
+        from ivos.model.config_json import config_to_json
+
+        sha = hashlib.sha256(config_to_json(self.segmenter.model.config).encode())
         state: dict[str, Any] = getattr(self.segmenter.model, "state_dict", dict)()
         for name in sorted(state):
             sha.update(name.encode() + state[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)

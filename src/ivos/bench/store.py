@@ -56,7 +56,7 @@ class Store:
         """The stored result of a sample that finished without failing, else None.
 
         Raises:
-            InputError: The stored file is damaged.
+            InputError: The stored file is damaged, or of a sample of that name with other files.
         """
         file = self._file(sample.clip.name, sample.scribble_idx)
         if not file.exists():
@@ -66,17 +66,26 @@ class Store:
             result = _from_json(content, self._picture_name)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"The stored result '{file}' is damaged ({error!r}); delete it and run again.") from error
-        return result if result.error is None else None
+        if result.error is not None:
+            return None
+        if content.get("files") != sample.digest():
+            raise InputError(
+                f"'{file}' is the result of other images, masks or first strokes than those that '{sample.clip.name}' "
+                "has now. Use another output folder, or delete that file to have the sequence played again."
+            )
+        return result
 
-    def save(self, result: SampleResult) -> None:
-        """Keep a result.
+    def save(self, sample: Sample, result: SampleResult) -> None:
+        """Keep the result of a sample.
 
         Raises:
+            InputError: A file of the sample, which was played, can no longer be read.
             OutputError: The disk is full or the folder not writable.
         """
+        files = sample.digest() if result.error is None else None
         for t, mask in result.worst:
             write_mask(self._picture_name(result.sequence, result.scribble_idx, t), mask)
-        write_json(self._file(result.sequence, result.scribble_idx), _to_json(result))
+        write_json(self._file(result.sequence, result.scribble_idx), {**_to_json(result), "files": files})
 
     def _file(self, sequence: str, scribble_idx: int) -> Path:
         return self._samples / f"{sequence}.{scribble_idx:03d}.json"

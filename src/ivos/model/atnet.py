@@ -22,7 +22,7 @@ def build(config: ModelConfig, *, seed: int = 0) -> ATNet:
         seed: Of PyTorch's initialisation; the global random state is left as it was.
 
     Raises:
-        InputError: The config asks for an ablation that its architecture does not have.
+        InputError: The config asks for an ablation or a local transfer that its architecture does not have.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -41,5 +41,10 @@ def _construct(config: ModelConfig) -> ATNet:
         raise InputError(
             f"The networks '{config.name}' are to have matching {config.matching!r} and local features"
             f" {config.local.features!r}; these ablations exist for the architecture 'lite' only."
+        )
+    if config.architecture == "lite" and (config.local.normalised_over == "rows" or config.local.score == "mean"):
+        raise InputError(
+            f"The networks '{config.name}' are to have the local score {config.local.score!r}, normalised over"
+            f" {config.local.normalised_over!r}; 'mean' and 'rows' exist for the architecture 'paper' only."
         )
     return LiteATNet(config) if config.architecture == "lite" else PaperATNet(config)

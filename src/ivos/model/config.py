@@ -20,11 +20,12 @@ class LocalTransfer:
         radius: Reach of the window in stride-4 cells.
         stride: Distance in cells between the positions compared.
         score: How two cells are compared: "sum" over the channels of their product (the paper's inner product) or
-            its "mean" (the released code's correlation).
+            its "mean" (the released code's correlation, `paper` only).
         features: Where the keys come from: "front", stride 4 (in `lite` with the coarser levels added); for the
             ablations of Table 3 "rear", stride 16 alone, or "none": there is no local transfer (`lite` only).
         normalised_over: "source": the paper's columns, a previous cell hands out a mass of 1;
-            "window": a target cell takes a weighted mean, bounded by 1; "rows": the released code's soft-max over rows.
+            "window": a target cell takes a weighted mean, bounded by 1; "rows": the released code's soft-max over rows
+            (`paper` only).
     """
 
     radius: int = 4

@@ -41,7 +41,7 @@ class PaperSampling:
         for _ in range(TRIES):
             take = self._scenery.pick(rng)
             indices, times = mini_sequence(len(take), rng) if sequence else ([int(rng.integers(len(take)))], [0])
-            scene = self._scenery.film(take, indices, np.array(times, np.float64), rng)
+            scene = self._scenery.film(take, indices, np.array(times, np.float64), rng, plain=True)
             if scene is not None:
                 return scene
         raise no_object_error()

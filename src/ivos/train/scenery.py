@@ -60,7 +60,9 @@ class Scenery:
         group = self._library.groups[rng.choice(len(self._shares), p=self._shares)][1]
         return group[int(rng.integers(len(group)))]
 
-    def film(self, take: Take, indices: Sequence[int], times: Times, rng: np.random.Generator) -> Scene | None:
+    def film(
+        self, take: Take, indices: Sequence[int], times: Times, rng: np.random.Generator, *, plain: bool = False
+    ) -> Scene | None:
         """A scene of one object of a take, or None if it shows none that is neither tiny nor nearly everything.
 
         Args:
@@ -68,6 +70,7 @@ class Scenery:
             indices: Frames of the take, by place in the scene.
             times: When each is seen, in frames: a photograph moves by it, a clip's view drifts by it.
             rng: Source of randomness.
+            plain: Whether the scene gets neither cords and rings nor bystanders.
         """
         first_mask = self._cache.frame(take, indices[0])[1]
         chosen = self._choose(first_mask, take, rng)
@@ -82,7 +85,7 @@ class Scenery:
         if self._patchwork and rng.random() < DYED:
             dye = Dye.random(*pictures[0], chosen, rng)
             pictures = [(dye(*picture), picture[1]) for picture in pictures]
-        if still and rng.random() < THIN:
+        if still and not plain and rng.random() < THIN:
             scale = float(np.sqrt(abs(np.linalg.det(base[:2, :2]))))
             pictures = [with_thin_parts(*pictures[0], chosen, scale, rng)] * len(pictures)
         frames = [
@@ -90,7 +93,7 @@ class Scenery:
             for picture, move, t in zip(pictures, moves, pace, strict=True)
         ]
         images, masks = (torch.stack(column) for column in zip(*frames, strict=True))
-        if rng.random() < CROWDED:
+        if not plain and rng.random() < CROWDED:
             images = self._bystanders(images, masks, pace, take, rng)
         if self._library.cut_outs and rng.random() < (0.5 if still else 0.25):
             images, masks = self._composite(images, masks, np.clip(times / 1.5, -4, 4), rng)

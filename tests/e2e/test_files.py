@@ -142,6 +142,11 @@ def test_a_dropped_clip_says_what_it_needs_and_other_files_are_refused(
     text.write_text("no video")
     editor.page.set_input_files("#drop input", str(text))
     editor.page.wait_for_selector(".toast.error")
+    editor.page.wait_for_selector("#demo")
+    text.write_bytes(clip.read_bytes())
+    editor.page.set_input_files("#drop input", str(text))  # mended, and chosen again
+    editor.page.wait_for_selector("#needs[open]")
+    editor.page.click("#needs .plain")
     content = base64.b64encode(clip.read_bytes()).decode()
     editor.page.wait_for_selector("#demo")
     assert editor.page.evaluate(DROP, [content, ".columns"]), "a clip may fall beside the zone"
@@ -201,6 +206,11 @@ def test_the_mask_of_another_project_is_never_shown(editor: Editor, server: Serv
     editor.ready()
     until(lambda: editor.pixel(*body) != plain[body])
     assert editor.pixel(*rock) == plain[rock]
+    editor.press("Control+e")
+    editor.page.wait_for_selector("#export[open]")
+    editor.page.go_back()
+    editor.page.wait_for_selector("#demo")
+    assert editor.page.locator("dialog[open]").count() == 0, "its dialog goes with the project"
 
 
 def test_projects_are_renamed_and_deleted_in_the_list(editor: Editor, server: Server) -> None:
@@ -221,10 +231,11 @@ def test_projects_are_renamed_and_deleted_in_the_list(editor: Editor, server: Se
     assert "cannot be undone" in editor.page.inner_text("#ask")
     editor.press("Escape")
     assert editor.page.locator(row).count() == 1
-    editor.page.evaluate("key => localStorage.setItem(key, '[]')", f"ivos.unsent.{project}")
+    kept = f"ivos.unsent.{project}.{server.get(f'/projects/{project}')['made_at']}"
+    editor.page.evaluate("key => localStorage.setItem(key, '[]')", kept)
     editor.page.click(f"{row} [aria-label^=Delete]")
     editor.page.click("#ask .danger")
     editor.page.wait_for_selector(row, state="detached")
-    assert editor.page.evaluate("key => localStorage.getItem(key)", f"ivos.unsent.{project}") is None
+    assert editor.page.evaluate("key => localStorage.getItem(key)", kept) is None
     assert project not in [each["id"] for each in server.get("/projects")["projects"]]
     assert not (server.home / project).exists()

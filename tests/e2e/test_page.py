@@ -38,6 +38,23 @@ def test_objects_are_made_named_hidden_locked_and_deleted(editor: Editor, server
     until(lambda: len(server.project()["objects"]) == 2)
 
 
+LOCK = """async ([id, seq]) => {
+    const body = JSON.stringify({ seq, locked: true }), headers = { "Content-Type": "application/json" };
+    return (await fetch(`/api/projects/${id}/objects/1`, { method: "PATCH", headers, body })).ok;
+}"""
+
+
+def test_a_name_that_is_typed_outlasts_a_change_of_the_list(editor: Editor, server: Server) -> None:
+    editor.page.dblclick("[data-object='1'] .choose")
+    editor.page.keyboard.type("Rab")
+    project = server.project()
+    assert editor.page.evaluate(LOCK, [project["id"], project["seq"]])  # as another tab would
+    editor.page.wait_for_selector("[data-object='1'] [aria-label='Unlock']")
+    editor.page.keyboard.type("bit")
+    editor.press("Enter")
+    until(lambda: server.project()["objects"][0]["name"] == "Rabbit")
+
+
 def test_the_keys_count_the_objects_in_the_list_and_hidden_ones_are_not_drawn_on(
     editor: Editor, server: Server
 ) -> None:

@@ -5,7 +5,7 @@ import { makeActions } from "../../src/ivos/server/static/js/ui/actions.js";
 import { newStore } from "../../src/ivos/server/static/js/state.js";
 
 const CLIP = { num_frames: 4, height: 4, width: 4, fps: 12, name: "a.mp4" };
-const project = (id, seq, more = {}) => ({ id, seq, name: id, clip: CLIP, objects: [], strokes: [], revisions: [null, null, null, null], before: null, running: null, ...more });
+const project = (id, seq, more = {}) => ({ id, seq, name: id, made_at: "", clip: CLIP, objects: [], strokes: [], revisions: [null, null, null, null], before: null, running: null, ...more });
 const settle = async () => {
   for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve));
 };
@@ -176,6 +176,49 @@ test("strokes that a dying server did not take are sent when the project is open
   }
 });
 
+test("strokes of a project are not sent to one of the same id that was made at another time", async () => {
+  globalThis.localStorage = storage();
+  try {
+    const a = edit("a", 3, { made_at: "2026-01-01" });
+    const answering = globalThis.fetch;
+    globalThis.fetch = () => Promise.reject(new TypeError("refused"));
+    await a.addStroke({ frame: 1, object_id: 1, kind: "add", path: [[0.1, 0.5]] });
+    globalThis.fetch = answering;
+    a.close();
+    edit("a", 0, { made_at: "2026-02-02" });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(requests.length, 0);
+    edit("a", 3, { made_at: "2026-01-01" });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(requests.length, 1);
+  } finally {
+    delete globalThis.localStorage;
+  }
+});
+
+test("a drag of the brush over a mask that another tab has changed meanwhile is refused", async () => {
+  const a = edit("a", 1);
+  const labels = () => ({ t: 1, labels: new Uint8Array(16).fill(1), version: 1, held: 1, revision: a.revision(1, false) });
+  a.brushwork = labels();
+  const theirs = project("a", 2, { revisions: [null, 9, null, null] });
+  a.accept(theirs); // what the long poll brings
+  const refused = a.sendBrushwork(0);
+  await settle();
+  assert.deepEqual(requests.map(({ method }) => method), ["GET"], "the newest state is asked for, nothing is sent");
+  requests.pop()?.answer(json(theirs));
+  await refused;
+  assert.equal(a.brushwork, null);
+  assert.match(reports[0].message, /Another tab changed/);
+  a.brushwork = { ...labels(), held: 2 };
+  const sent = [a.sendBrushwork(0), a.sendBrushwork(0)]; // the second one goes upon the first
+  for (const [i, revision] of [11, 12].entries()) {
+    await settle();
+    requests[i].answer(json({ project: project("a", 3 + i, { revisions: [null, revision, null, null] }), masks: [] }));
+  }
+  await Promise.all(sent);
+  assert.deepEqual([requests.map(({ body }) => body.seq), reports.length, a.brushwork], [[2, 3], 1, null]);
+});
+
 test("a stroke on its way can be deleted: by the number that it then has", async () => {
   const a = edit("a", 3);
   a.addStroke({ frame: 0, path: [[0, 0]] });
@@ -275,7 +318,7 @@ test("a frame that did not come is asked for again where the user still is", asy
     asked.push(path);
     return asked.length > 1 ? new Response("jpeg") : new Response("", { status: 503 });
   };
-  a.frames.look(0, false);
+  a.frames.look(0, null);
   a.frames.queue = [];
   await settle();
   assert.equal(a.frames.get(0), undefined);

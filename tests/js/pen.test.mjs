@@ -26,7 +26,8 @@ beforeEach(() => {
   const editing = {
     brushwork: null, store,
     addStroke: (stroke) => strokes.push(stroke),
-    change: (_method, _path, body) => new Promise((done) => paints.push({ ...body, done })),
+    queue: (work) => work(), revision: () => null,
+    send: (_method, _path, body) => new Promise((done) => paints.push({ ...body, done })),
     sendBrushwork: Editing.prototype.sendBrushwork, dropBrushwork: Editing.prototype.dropBrushwork, release: Editing.prototype.release,
   };
   stage = {

@@ -53,8 +53,15 @@ test("playback keeps to the range and loops", () => {
 });
 
 test("frames are wanted nearest first, ahead before behind, never outside the clip", () => {
-  assert.deepEqual(wanted(1, 4, 3, 3), [1, 2, 0, 3]);
-  assert.deepEqual(wanted(0, 1, 9, 9), [0]);
+  assert.deepEqual(wanted(1, { first: 0, last: 3 }, 3, 3), [1, 2, 0, 3]);
+  assert.deepEqual(wanted(0, { first: 0, last: 0 }, 9, 9), [0]);
+});
+
+test("in a loop the first frame of the range is wanted after the last one, and none outside", () => {
+  const range = { first: 10, last: 14 };
+  assert.deepEqual(wanted(13, range, 3, 1, true), [13, 14, 12, 10, 11]);
+  assert.deepEqual(wanted(14, range, 60, 2, true).toSorted((a, b) => a - b), [10, 11, 12, 13, 14]);
+  assert.deepEqual(wanted(20, range, 3, 0, true), [20]); // outside: playback begins at the first one
 });
 
 test("the budget drops the least recently used and tells", () => {

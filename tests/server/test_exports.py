@@ -16,6 +16,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from scipy.ndimage import distance_transform_edt
 from tests.server.conftest import Page, clip_pixels
+from tests.server.test_rounds import cancelled_round
 
 from ivos.io.masks import davis_palette
 from ivos.io.overlay import GREEN
@@ -64,6 +65,22 @@ def test_palette_pngs(done):
             image = Image.open(io.BytesIO(archive.read(f"{t:05d}.png")))
             assert image.getpalette() == davis_palette().ravel().tolist()
             np.testing.assert_array_equal(np.array(image), done.mask(t))
+
+
+def test_an_export_shows_what_the_page_shows_of_a_broken_off_round(page, networks):
+    page.stroke(2)
+    cancelled_round(page, networks)
+    undecided = page.project["undecided"]
+    with zipfile.ZipFile(io.BytesIO(export(page, format="palette"))) as archive:
+        for t in range(page.project["clip"]["num_frames"]):
+            mask = np.array(Image.open(io.BytesIO(archive.read(f"{t:05d}.png"))))
+            if t in undecided["frames"]:
+                np.testing.assert_array_equal(mask, page.mask(t, undecided["revision"]))
+                assert mask.any()
+            else:
+                assert not mask.any()
+    page.open(page.project["id"])
+    assert page.project["undecided"] == undecided, "an export decides nothing"
 
 
 def test_binary_pngs_of_one_object_in_a_range(done):

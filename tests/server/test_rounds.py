@@ -20,7 +20,7 @@ def space_of(page):
 
 
 def cancelled_round(page, networks):
-    networks.seconds = 0.1
+    networks.seconds = 0.25
     thread, _ = start_round(page)
     page.ok(page.client.post(f"{page.base}/rounds/cancel"))
     thread.join()
@@ -101,7 +101,7 @@ def test_an_answer_shows_one_state(page, monkeypatch):
 
 
 def test_an_object_can_be_hidden_but_not_locked_while_a_round_runs(page, networks):
-    networks.seconds = 0.1
+    networks.seconds = 0.25
     page.stroke(2)
     thread, lines = start_round(page)
     hidden = page.ok(page.client.patch(f"{page.base}/objects/1", json={"seq": page.project["seq"], "visible": False}))[
@@ -223,6 +223,23 @@ def test_paint_goes_on_from_the_finished_frames_that_the_page_shows(page, networ
     page.post("/paint", frame=frame, runs=to_runs(painted))
     assert page.project["rounds"][-1]["partial"]
     np.testing.assert_array_equal(page.mask(frame), painted)
+
+
+def test_a_refused_change_decides_nothing_about_a_broken_off_round(page, networks):
+    page.stroke(2)
+    cancelled_round(page, networks)
+    before = page.project["undecided"]
+    seq = page.project["seq"]
+    refused = [
+        ("rounds", {"direction": "both", "first": 5, "last": 7}),
+        ("paint", {"frame": 2, "runs": [9, 16]}),
+        ("strokes/delete", {"ids": [99]}),
+    ]
+    for path, body in refused:
+        answer = page.client.post(f"{page.base}/{path}", json={"seq": seq, **body})
+        assert 400 <= answer.status_code < 500, path
+        page.open(page.project["id"])
+        assert (page.project["undecided"], page.project["seq"]) == (before, seq), path
 
 
 def test_a_broken_off_round_counts_no_frame_twice(page, networks):

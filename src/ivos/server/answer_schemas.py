@@ -57,6 +57,7 @@ class Summary(BaseModel):
     num_objects: int
     num_rounds: int
     bytes: int
+    made_at: str
     opened_at: str
     thumbnail: str
 
@@ -193,6 +194,7 @@ class ProjectAnswer(BaseModel):
 
     id: str
     name: str
+    made_at: str
     seq: int
     clip: ClipAnswer
     working: SizeAnswer

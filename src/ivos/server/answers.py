@@ -62,6 +62,7 @@ def _state(workspace: Workspace) -> ProjectAnswer:
     return ProjectAnswer(
         id=workspace.id,
         name=manifest.name,
+        made_at=manifest.made_at,
         seq=document.seq,
         clip=ClipAnswer(
             num_frames=manifest.num_frames, height=height, width=width, fps=manifest.fps, name=manifest.clip_name
@@ -158,7 +159,7 @@ def _undecided(workspace: Workspace) -> UndecidedAnswer | None:
     begun = workspace.document.begun
     if begun is None or workspace.running is not None:
         return None
-    frames = list(workspace.viewer.visited(begun.id))
+    frames = list(workspace.document.begun_frames)
     if not frames:  # nothing to decide about; the next change discards it
         return None
     return UndecidedAnswer(
@@ -184,6 +185,7 @@ def summary(library: Library, project_id: str) -> Summary:
         num_objects=manifest.num_objects,
         num_rounds=manifest.num_rounds,
         bytes=_folder_bytes(folder),
+        made_at=manifest.made_at,
         opened_at=manifest.opened_at,
         thumbnail=f"/api/projects/{project_id}/thumbnail.jpg",
     )

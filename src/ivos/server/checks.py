@@ -47,6 +47,16 @@ def check_strokes(document: Document, ids: Collection[int]) -> set[int]:
     return {own[each].frame for each in ids}
 
 
+def check_undecided(document: Document) -> None:
+    """Refuse where no broken-off round waits for a decision.
+
+    Raises:
+        SessionOrderError: None does.
+    """
+    if document.begun is None:
+        raise SessionOrderError("No broken-off round waits for a decision.")
+
+
 def check_somewhere(state: State, passes: Iterable[Pass]) -> None:
     """Refuse a round that comes to no frame.
 

@@ -11,7 +11,8 @@ from ivos.io.masks import davis_palette
 from ivos.server.journal import Event
 from ivos.server.steps import EPOCH, Paint, Round, Step, Stroke
 
-STEPS = frozenset({"stroke", "unstroke", "paint", "object", "unobject", "finish", "keep"})
+STEPS_OF_USER = frozenset({"stroke", "unstroke", "paint", "object", "unobject"})
+STEPS = STEPS_OF_USER | {"finish", "keep"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,17 @@ class Document:
         """The name of the masks of a round that has begun; 0 if there is none."""
         return self.present.epoch * EPOCH + self.begun.id if self.begun else 0
 
+    def kept(self) -> Step:
+        """The present step with what the round that has begun finished, as if that were kept."""
+        if self.begun is None or not self.begun_frames:
+            return self.present
+        return self._after(self.begun, 0.0, partial=True)
+
+    @property
+    def begun_frames(self) -> tuple[int, ...]:
+        """The frames that the round that has begun finished."""
+        return self._visited(self.begun.id) if self.begun else ()
+
     @property
     def locked(self) -> tuple[int, ...]:
         """Ids of the objects that are locked."""
@@ -160,13 +172,15 @@ class Document:
         self.present = self.future.pop()
 
     def _arrive(self, event: Event, *, partial: bool) -> None:
-        begun = self.begun
-        if begun is None:
+        if self.begun is None:
             raise ValueError("a round arrives that was not begun")
+        self._advance(self._after(self.begun, float(event["seconds"]), partial=partial))
+
+    def _after(self, begun: Open, seconds: float, *, partial: bool) -> Step:
         visited = self._visited(begun.id)
         sources = tuple(t for t in begun.frames if t in set(visited))
-        done = Round(begun.id, sources, begun.direction, float(event["seconds"]), len(visited), partial)
-        self._advance(self.present.after_round(done, visited))
+        done = Round(begun.id, sources, begun.direction, seconds, len(visited), partial)
+        return self.present.after_round(done, visited)
 
 
 def before_revision(step: Step, t: int) -> int | None:

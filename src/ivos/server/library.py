@@ -263,6 +263,7 @@ class Library:
             model=self._model,
             resolution=self._resolution,
             warnings=tuple(notes),
+            made_at=now(),
             opened_at=now(),
         )
 

@@ -34,6 +34,7 @@ class Manifest:
         model: The preset or file that it was begun with.
         resolution: Short side in pixels that the networks see at most; None: full size.
         warnings: What was wrong with the clip.
+        made_at: When it was made, ISO 8601; empty in projects from before this was noted.
         opened_at: When it was last opened, ISO 8601.
         num_objects: For the list.
         num_rounds: For the list.
@@ -48,6 +49,7 @@ class Manifest:
     model: str
     resolution: int | None
     warnings: tuple[str, ...] = ()
+    made_at: str = ""
     opened_at: str = ""
     num_objects: int = 1
     num_rounds: int = 0

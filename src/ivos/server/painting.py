@@ -8,19 +8,21 @@ from ivos.server.document import Document
 from ivos.server.journal import Event
 from ivos.server.problems import Problem
 from ivos.server.runs import from_runs, to_runs
+from ivos.server.steps import Step
 from ivos.server.viewer import Viewer
 from ivos.types import VOID
 
 
-def painted(document: Document, viewer: Viewer, frame: int, runs: list[int]) -> Event:
-    """The event of a painted mask: the labels it changed, and the objects it gave pixels to or took some from.
+def painted(document: Document, viewer: Viewer, step: Step, frame: int, runs: list[int]) -> Event:
+    """The event of a mask painted over a step's: the labels it changed, and the objects it gave pixels to or took some
+    from.
 
     Raises:
         InputError: The runs are no mask of the clip's size.
         Problem: Nothing is painted, or an object that is locked or does not exist would change.
     """
     mask = from_runs(runs, viewer.frames.size)
-    shown = viewer.shown(document, document.present, frame)
+    shown = viewer.shown(document, step, frame)
     difference = painted_difference(shown, mask)
     changed = difference != VOID
     if not changed.any():

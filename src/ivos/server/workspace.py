@@ -16,7 +16,7 @@ from ivos.io.video import read_video
 from ivos.server import checks
 from ivos.server import manifest as folder_files
 from ivos.server.brain import Brain
-from ivos.server.document import Document
+from ivos.server.document import STEPS_OF_USER, Document
 from ivos.server.export_jobs import ExportJob, ExportJobs
 from ivos.server.exporting import Source
 from ivos.server.journal import Event, Journal
@@ -25,6 +25,7 @@ from ivos.server.problems import Problem, busy, missing, stale
 from ivos.server.round_files import RoundWriter
 from ivos.server.running import RunningRound
 from ivos.server.schemas import ExportRequest, LookRequest, PaintRequest, RoundRequest, StrokeRequest, View
+from ivos.server.steps import Step
 from ivos.server.timeline import Timeline
 from ivos.server.viewer import Viewer
 from ivos.types import MAX_OBJECTS
@@ -113,7 +114,7 @@ class Workspace:
         """Take the mask of a frame as the user painted it."""
         with self._changing(request.seq):
             checks.check_frame(self.manifest, request.frame)
-            self._append(painted(self.document, self.viewer, request.frame, request.runs))
+            self._append(painted(self.document, self.viewer, self._next_step, request.frame, request.runs))
             self.viewer.pending(self.document, self.document.present, request.frame)  # the change is safe if that fails
 
     def delete_strokes(self, seq: int, ids: Collection[int]) -> tuple[int, ...]:
@@ -132,7 +133,7 @@ class Workspace:
 
     def change_look(self, object_id: int, request: LookRequest) -> None:
         """Rename, hide, lock or colour an object; a round at work minds only the locking."""
-        with self._changing(request.seq, settles_begun=False, beside_round=request.locked is None):
+        with self._changing(request.seq, beside_round=request.locked is None):
             checks.check_object(self.document, object_id)
             changes = request.model_dump(exclude={"seq"}, exclude_none=True)
             self._append({"op": "look", "id": object_id, "changes": changes})
@@ -145,9 +146,9 @@ class Workspace:
 
     def undo(self, seq: int) -> None:
         """One step back; a broken-off round that waits for a decision is that step."""
-        with self._changing(seq, settles_begun=False):
+        with self._changing(seq):
             if self.document.begun is not None:
-                undecided = self._begun_frames
+                undecided = self.document.begun_frames
                 self._append({"op": "discard"})
                 if undecided:
                     return
@@ -157,8 +158,8 @@ class Workspace:
 
     def redo(self, seq: int) -> None:
         """One step forward again."""
-        with self._changing(seq, settles_begun=False):
-            if self._begun_frames:
+        with self._changing(seq):
+            if self.document.begun_frames:
                 raise SessionOrderError("A broken-off round waits: keep its frames or throw them away, then redo.")
             if not self.document.future:
                 raise SessionOrderError("There is nothing to redo: the last step was not an undo.")
@@ -189,7 +190,7 @@ class Workspace:
             self._check_open()
             if self.running is not None:
                 raise busy()
-            step = self.document.present
+            step = self.document.kept()
             looks = {k: self.document.looks[k] for k in step.objects}
             source = Source(self.manifest.name, self.viewer, self.document, step, looks, choice)
             check_room(source.bytes, self.folder)
@@ -205,7 +206,7 @@ class Workspace:
             InputError: The marks leave out a frame that was drawn on.
         """
         with self._changing(request.seq):
-            step, document, segmenter = self.document.present, self.document, self.viewer.segmenter
+            step, document, segmenter = self._next_step, self.document, self.viewer.segmenter
             state = self.viewer.state(document, step)
             within = checks.marked_range(request.first, request.last, self.manifest.num_frames)
             checks.check_marks(within, state.sources)
@@ -213,6 +214,7 @@ class Workspace:
             passes = plan(state, request.direction, within, reach, still)
             checks.check_somewhere(state, passes)
             frames = [*state.pending, *(t for run in passes for t in run.targets)]
+            self._settle_begun()
             number, total, sources = document.seq + 1, len(set(frames)), list(state.sources)
             writer = RoundWriter(self.folder, number, state.pending, self._brain.fingerprint)
             self._append({"op": "begin", "total": total, "direction": request.direction, "frames": sources})
@@ -230,30 +232,27 @@ class Workspace:
 
     def keep_round(self, seq: int) -> None:
         """Take the finished frames of a broken-off round."""
-        with self._changing(seq, settles_begun=False):
-            self._check_undecided()
-            if not self._begun_frames:
+        with self._changing(seq):
+            checks.check_undecided(self.document)
+            if not self.document.begun_frames:
                 raise SessionOrderError("The broken-off round has no finished frame; discard it.")
             self._append({"op": "keep", "seconds": 0.0})
 
     def discard_round(self, seq: int) -> None:
         """Forget a broken-off round."""
-        with self._changing(seq, settles_begun=False):
-            self._check_undecided()
+        with self._changing(seq):
+            checks.check_undecided(self.document)
             self._append({"op": "discard"})
 
-    def _check_undecided(self) -> None:
-        if self.document.begun is None:
-            raise SessionOrderError("No broken-off round waits for a decision.")
-
     @property
-    def _begun_frames(self) -> tuple[int, ...]:
-        return self.viewer.visited(self.document.begun.id) if self.document.begun else ()
+    def _next_step(self) -> Step:
+        """The step that the next change starts from: the present once a broken-off round is settled."""
+        return self.document.present if self.whole_rounds else self.document.kept()
 
     def _settle_begun(self) -> None:
         """Keep what a broken-off round finished, as a step of undo; where there is nothing to keep it is forgotten."""
         if self.document.begun:
-            kept = self._begun_frames and not self.whole_rounds
+            kept = self.document.begun_frames and not self.whole_rounds
             self._append({"op": "keep", "seconds": 0.0} if kept else {"op": "discard"})
 
     def _round_ended(self, outcome: str, run: RunningRound) -> None:
@@ -265,7 +264,9 @@ class Workspace:
                 self._append({"op": "cancel" if run.done else "discard"})
 
     def _append(self, event: Event) -> None:
-        """Write an event and apply it; an event that takes the place of a broken-off round ends that round."""
+        """Write an event and apply it, upon what a broken-off round finished where it makes a step of its own."""
+        if event["op"] in STEPS_OF_USER:
+            self._settle_begun()
         event = {"seq": self.document.seq + 1, **event, "at": folder_files.now()}
         self._journal.append(event)
         self.document.apply(event)
@@ -286,15 +287,12 @@ class Workspace:
             self._note(**figures)
 
     @contextmanager
-    def _changing(self, seq: int, *, settles_begun: bool = True, beside_round: bool = False) -> Iterator[None]:
-        """The time in which one change is made, upon what a broken-off round finished; refused on an old state and
-        during a round."""
+    def _changing(self, seq: int, *, beside_round: bool = False) -> Iterator[None]:
+        """The time in which one change is made; refused on an old state and during a round."""
         with self.lock:
             self._check_open()
             if self.running is not None and not beside_round:
                 raise busy()
             if seq != self.document.seq:
                 raise stale(self.document.seq)
-            if settles_begun:
-                self._settle_begun()
             yield

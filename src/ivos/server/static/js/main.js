@@ -67,19 +67,20 @@ function named() {
 
 async function follow() {
   const id = named();
-  visits += 1;
+  const visit = (visits += 1);
   if (id === editing?.id) return;
-  if (id) await openProject(id).catch((error) => (report(error), leave()));
-  else await leave();
+  if (!id) return leave();
+  await openProject(id, visit).catch((error) => {
+    report(error);
+    if (visit === visits) return leave();
+  });
 }
 
-/** @param {string} id */
-async function openProject(id) {
-  const visit = (visits += 1);
+/** @param {string} id @param {number} [visit] */
+async function openProject(id, visit = (visits += 1)) {
   const project = await call("GET", `/projects/${id}`);
   if (visit !== visits) return;
-  pen.drop();
-  editing?.close();
+  close();
   editing = new Editing(project, store, report, gone);
   restoreView(store, project);
   $("start").hidden = true;
@@ -101,14 +102,24 @@ function gone() {
   leave().catch(report);
 }
 
-async function leave() {
+/** Close what is open, and the dialogs that belong to it. */
+function close() {
+  for (const dialog of /** @type {NodeListOf<HTMLDialogElement>} */ (document.querySelectorAll("dialog[open]"))) dialog.close();
   pen.drop();
   editing?.close();
   editing = null;
+}
+
+async function leave() {
+  close();
   if (named()) history.replaceState(null, "", "#");
   await showStart(app, async (project, { isNew }) => {
-    if (editing) return toast(`${project.name} is in the list of projects now.`); // meanwhile another one was opened
-    if (isNew && !(await confirmNeeds(project.name, await fetchNeeds(project.id)))) return leave(); // the list has it now
+    const visit = visits;
+    const needs = isNew && !editing ? await fetchNeeds(project.id) : null;
+    if (editing || visit !== visits) return toast(`${project.name} is in the list of projects now.`); // another one was opened
+    const begins = needs === null || (await confirmNeeds(project.name, needs));
+    if (editing || visit !== visits) return;
+    if (!begins) return leave(); // the list has it now
     if (isNew) informed.add(project.id);
     location.hash = `#/${project.id}`;
   });

@@ -20,6 +20,8 @@ import { RoundRunner } from "./round_runner.js";
 import { watchOtherTabs } from "./other_tabs.js";
 import { Unsent } from "./unsent.js";
 
+const OVERTAKEN = "Another tab changed this project; its state is shown now. Repeat your last step.";
+
 export class Editing {
   /**
    * @param {Project} project
@@ -38,7 +40,7 @@ export class Editing {
     this.masks = new Masks((t, revision) => `${this.path}/masks/${t}/${revision}`, arrived);
     this.truth = new Masks((t) => `${this.path}/truth/${t}`, arrived);
     this.frames = new Frames(project.id, project.clip, arrived);
-    /** @type {{t: number, labels: Uint8Array, version: number, held: number} | null} the mask under the brush; `held` by drags at work and on their way */
+    /** @type {{t: number, labels: Uint8Array, version: number, held: number, revision: number | null} | null} the mask under the brush; `held` by drags at work and on their way, `revision` of the mask that it was taken from or last sent as */
     this.brushwork = null;
     /** @type {Promise<unknown>} */
     this.last = Promise.resolve();
@@ -46,7 +48,7 @@ export class Editing {
     this.temporary = 0;
     /** @type {Map<string, number>} ids of strokes as they were shown on their way -> as they are saved */
     this.sent = new Map();
-    this.unsent = new Unsent(project.id);
+    this.unsent = new Unsent(project);
     this.closing = new AbortController();
     this.round = new RoundRunner(this);
     this.exports = new Exports(this);
@@ -92,7 +94,7 @@ export class Editing {
       } catch (error) {
         if (!(error instanceof ApiError) || error.code !== "stale") throw error;
         await this.reload();
-        if (!how.again) throw new ApiError("stale", "Another tab changed this project; its state is shown now. Repeat your last step.");
+        if (!how.again) throw new ApiError("stale", OVERTAKEN);
         return work();
       }
     };
@@ -123,16 +125,19 @@ export class Editing {
    * @returns {Promise<Change | undefined>}
    */
   change(method, path, body = {}, how = {}) {
-    return this.queue(async () => {
-      const seq = this.project.seq;
-      const change =
-        method === "DELETE"
-          ? await call(method, `${this.path}${path}?seq=${seq}`)
-          : await call(method, `${this.path}${path}`, { body: { seq, ...body } });
-      for (const mask of change.masks) this.masks.put(mask);
-      this.accept(change.project);
-      return change;
-    }, how);
+    return this.queue(() => this.send(method, path, body), how);
+  }
+
+  /** @param {string} method @param {string} path @param {Record<string, unknown>} body @returns {Promise<Change>} */
+  async send(method, path, body) {
+    const seq = this.project.seq;
+    const change =
+      method === "DELETE"
+        ? await call(method, `${this.path}${path}?seq=${seq}`)
+        : await call(method, `${this.path}${path}`, { body: { seq, ...body } });
+    for (const mask of change.masks) this.masks.put(mask);
+    this.accept(change.project);
+    return change;
   }
 
   /** Show a stroke at once and send it. @param {Omit<Stroke, "id" | "round">} stroke */
@@ -161,7 +166,12 @@ export class Editing {
     const work = this.brushwork;
     if (!work) return;
     if (work.version === version) return this.release(work);
-    await this.change("POST", "/paint", { frame: work.t, runs: encode(work.labels) });
+    const runs = encode(work.labels);
+    await this.queue(async () => {
+      if (this.revision(work.t, false) !== work.revision) throw new ApiError("stale", OVERTAKEN);
+      await this.send("POST", "/paint", { frame: work.t, runs });
+      work.revision = this.revision(work.t, false);
+    });
     this.release(work);
   }
 

@@ -36,12 +36,18 @@ export class Frames {
     return this.kept.get(t);
   }
 
-  /** Say where the user is: what to fetch next. @param {number} t @param {boolean} playing */
-  look(t, playing) {
+  /**
+   * Say where the user is: what to fetch next.
+   * @param {number} t
+   * @param {import("../pure/playback.js").Range | null} played the range that plays in a loop, if it does
+   */
+  look(t, played) {
+    const playing = played !== null;
     this.at = t;
     const room = Math.max(4, Math.floor(BUDGET_BYTES / this.cost) - 4);
     const ahead = Math.min(room, playing ? 60 : 40);
-    this.queue = wanted(t, this.clip.num_frames, ahead, Math.min(playing ? 2 : 12, room - ahead));
+    const range = played ?? { first: 0, last: this.clip.num_frames - 1 };
+    this.queue = wanted(t, range, ahead, Math.min(playing ? 2 : 12, room - ahead), playing);
     this.pump();
   }
 

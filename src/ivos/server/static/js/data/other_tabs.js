@@ -5,6 +5,7 @@ import { ApiError, call } from "./api.js";
 /** @param {import("./editing.js").Editing} editing */
 export async function watchOtherTabs(editing) {
   const over = editing.closing.signal;
+  let told = false; // that the server is another one by now: once its address was opened in another tab, this one goes on
   while (!over.aborted) {
     await visible(over);
     if (over.aborted) return;
@@ -23,7 +24,8 @@ export async function watchOtherTabs(editing) {
       if (stop.signal.aborted) continue;
       if (error instanceof ApiError && error.code === "missing") return editing.gone();
       editing.store.set({ offline: true });
-      if (error instanceof ApiError && error.code === "token") return editing.report(error);
+      if (error instanceof ApiError && error.code === "token" && !told) editing.report(error);
+      told = error instanceof ApiError && error.code === "token";
       await pause(2000);
     } finally {
       over.removeEventListener("abort", halt);

@@ -15,7 +15,7 @@
  *   message: string | null, url: string | null, path: string}} ExportJob
  * @typedef {{frame: number, revision: number, runs: number[]}} FrameMask
  * @typedef {{number: number, frames: number[], direction: string, seconds: number, num_frames: number, partial: boolean}} Round
- * @typedef {{id: string, name: string, seq: number, clip: ClipFacts, working: {height: number, width: number}, objects: ObjectFacts[],
+ * @typedef {{id: string, name: string, made_at: string, seq: number, clip: ClipFacts, working: {height: number, width: number}, objects: ObjectFacts[],
  *   strokes: Stroke[], waiting: number[], annotated: number[], painted: number[], stale: boolean, revisions: (number | null)[],
  *   before: (number | null)[] | null, changed: number[] | null, trust: (number | null)[],
  *   worst: {frame: number, trust: number, reason: string} | null, rounds: Round[], undo: string | null, redo: string | null,
@@ -23,7 +23,7 @@
  *   export: ExportJob | null}} Project
  * @typedef {{project: Project, masks: FrameMask[], seconds: number}} Change
  * @typedef {{id: string, name: string, num_frames: number, height: number, width: number, fps: number, num_objects: number,
- *   num_rounds: number, bytes: number, opened_at: string, thumbnail: string}} Summary
+ *   num_rounds: number, bytes: number, made_at: string, opened_at: string, thumbnail: string}} Summary
  * @typedef {{num_frames: number, height: number, width: number, fps: number, duration_seconds: number, working_height: number,
  *   working_width: number, memory_bytes: number, disk_bytes_per_round: number, free_disk_bytes: number, seconds_per_frame: number,
  *   seconds_per_round: number, warnings: string[]}} Needs

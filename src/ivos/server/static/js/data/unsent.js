@@ -11,9 +11,9 @@ import { same } from "../pure/strokes.js";
 const PATIENCE_MS = 20_000; // a stroke that another tab may still be sending is left alone that long
 
 export class Unsent {
-  /** @param {string} projectId */
-  constructor(projectId) {
-    this.key = `ivos.unsent.${projectId}`;
+  /** @param {{id: string, made_at: string}} project  other folders may have projects of the same id */
+  constructor({ id, made_at }) {
+    this.key = `ivos.unsent.${id}.${made_at}`;
   }
 
   /** @returns {Kept[]} */

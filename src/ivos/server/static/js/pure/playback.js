@@ -21,18 +21,22 @@ export function frameAfter(start, seconds, fps, range) {
 /**
  * Frames worth having, the most urgent first: this one, then those ahead, a few behind.
  * @param {number} t
- * @param {number} frames
+ * @param {Range} range that they are in, beside this one
  * @param {number} ahead
  * @param {number} behind
+ * @param {boolean} [around] whether the first frame follows on the last one, as in playback
  * @returns {number[]}
  */
-export function wanted(t, frames, ahead, behind) {
-  const list = [t];
+export function wanted(t, { first, last }, ahead, behind, around = false) {
+  const list = new Set([t]);
+  const length = last - first + 1;
+  const loops = around && t >= first && t <= last;
   for (let d = 1; d <= Math.max(ahead, behind); d += 1) {
-    if (d <= ahead && t + d < frames) list.push(t + d);
-    if (d <= behind && t - d >= 0) list.push(t - d);
+    if (d <= ahead && loops) list.add(first + ((t - first + d) % length));
+    else if (d <= ahead && t + d >= first && t + d <= last) list.add(t + d);
+    if (d <= behind && t - d >= first && t - d <= last) list.add(t - d);
   }
-  return list;
+  return [...list];
 }
 
 /**

@@ -33,13 +33,14 @@ export function listen(store, actions, pen) {
 function elsewhere(event) {
   const target = /** @type {HTMLElement} */ (event.target);
   if ($("editor").hidden || document.querySelector("dialog[open]")) return true;
-  if (target.matches?.("input:not([type=range]), select, textarea")) return true;
-  const onButton = target.matches?.("button, [role=radio], a[href]") && (event.key === "Enter" || event.key === " ");
+  if (target.matches?.("input:not([type=range], [type=color]), select, textarea")) return true;
+  const onButton = target.matches?.("button, [role=radio], [type=color], a[href]") && (event.key === "Enter" || event.key === " ");
   return onButton || Boolean(target.matches?.("input[type=range]") && event.key.startsWith("Arrow"));
 }
 
 /** @param {KeyboardEvent} event @param {import("../state.js").AppStore} store @param {Record<string, () => unknown>} actions @param {import("./pen.js").Pen} pen */
 function keyDown(event, store, actions, pen) {
+  if (event.repeat && event.key === "Enter" && /** @type {HTMLElement} */ (event.target).matches?.("button")) event.preventDefault(); // a held key clicks once
   if (elsewhere(event)) return;
   const found = actionOf(event);
   if (!found) return;

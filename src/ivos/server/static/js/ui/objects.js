@@ -9,12 +9,15 @@ import { $, h, icon, refill, scrollWithin, toast } from "./dom.js";
 /** @param {import("../state.js").AppStore} store @param {() => import("../data/editing.js").Editing | null} editing */
 export function objectList(store, editing) {
   const list = $("objects");
-  let [renaming, shown] = [0, 0];
+  let [renaming, shown, refilling] = [0, 0, false];
   const patch = (/** @type {ObjectFacts} */ object, /** @type {Record<string, unknown>} */ body) =>
     editing()?.change("PATCH", `/objects/${object.id}`, body);
   const draw = () => {
     const { project, objectId } = store.state;
     if (!project) return;
+    const typing = /** @type {HTMLInputElement | null} */ (list.querySelector("input.name"));
+    const typed = typing && { name: typing.value, from: typing.selectionStart, to: typing.selectionEnd };
+    refilling = true;
     refill(list, JSON.stringify([project.id, project.objects, objectId, renaming]), () => {
       const items = project.objects.map((object, i) =>
         row(object, i + 1, object.id === objectId, {
@@ -34,14 +37,19 @@ export function objectList(store, editing) {
       );
       return items.length ? items : [h("li", { class: "empty" }, "No object. Press N to make one.")];
     });
+    refilling = false;
     const chosen = shown !== objectId && list.querySelector("[aria-current=true]");
     if (chosen) scrollWithin(list, chosen);
     shown = objectId;
-    const field = list.querySelector("input.name");
-    if (field && field !== document.activeElement) (field.focus(), field.select());
+    const field = /** @type {HTMLInputElement | null} */ (list.querySelector("input.name"));
+    if (!field || field === typing) return;
+    field.focus();
+    if (!typed) return field.select();
+    field.value = typed.name; // the list changed while the user types
+    field.setSelectionRange(typed.from, typed.to);
   };
   const finish = (/** @type {ObjectFacts} */ object, /** @type {string | null} */ name) => {
-    if (!renaming) return;
+    if (!renaming || refilling) return; // a field that goes because the list changes is no end of typing
     renaming = 0;
     if (name?.trim() && name.trim() !== object.name) patch(object, { name: name.trim().slice(0, 80) });
     draw();

@@ -176,7 +176,7 @@ export class Pen {
     if (mine) return true;
     const labels = this.stage.labels();
     if (!labels) return false;
-    editing.brushwork = { t: this.stage.shown, labels, version: 0, held: 0 };
+    editing.brushwork = { t: this.stage.shown, labels, version: 0, held: 0, revision: editing.revision(this.stage.shown, false) };
     this.store.set({ playing: false });
     return true;
   }
@@ -198,7 +198,7 @@ export class Pen {
   pick(event) {
     const { state } = this.store;
     const project = /** @type {import("../data/types.js").Project} */ (this.stage.project);
-    const here = project.strokes.filter((stroke) => stroke.frame === state.t);
+    const here = project.strokes.filter((stroke) => stroke.frame === state.t && project.objects.some(({ id, visible }) => id === stroke.object_id && visible));
     this.store.set({ picked: hit(here, this.point(event), project.clip, REACH / state.view.scale)?.id ?? null });
   }
 

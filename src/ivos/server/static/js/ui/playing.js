@@ -2,6 +2,8 @@
 
 import { frameAfter } from "../pure/playback.js";
 
+/** @typedef {import("../state.js").State} State */
+
 export class Playing {
   /** @param {import("../state.js").AppStore} store @param {() => import("../data/editing.js").Editing | null} editing */
   constructor(store, editing) {
@@ -10,7 +12,12 @@ export class Playing {
     this.began = { t: 0, at: 0 };
     this.running = false;
     store.watch(["playing"], () => this.toggle());
-    store.watch(["t", "playing", "project"], (s) => editing()?.frames.look(s.t, s.playing));
+    store.watch(["t", "playing", "project"], (s) => editing()?.frames.look(s.t, s.playing ? this.range(s) : null));
+  }
+
+  /** What plays: from mark to mark. @param {State} s @returns {import("../pure/playback.js").Range} */
+  range(s) {
+    return { first: s.first ?? 0, last: s.last ?? (s.project?.clip.num_frames ?? 1) - 1 };
   }
 
   toggle() {
@@ -29,14 +36,12 @@ export class Playing {
       this.store.set({ playing: false });
       return;
     }
-    const { fps, num_frames } = s.project.clip;
-    const range = { first: s.first ?? 0, last: s.last ?? num_frames - 1 };
-    const next = frameAfter(this.began.t, (now - this.began.at) / 1000, fps || 24, range);
+    const range = this.range(s);
+    const next = frameAfter(this.began.t, (now - this.began.at) / 1000, s.project.clip.fps || 24, range);
     if (this.editing()?.frames.get(next)) this.store.set({ t: next });
     else {
-      this.editing()?.frames.look(next, true); // wait for it: the clip plays on from here
-      this.began = { t: s.t, at: now };
-      this.editing()?.frames.look((s.t + 1) % num_frames, true);
+      this.began = { t: s.t, at: now }; // wait: the clip plays on from here
+      this.editing()?.frames.look(frameAfter(s.t, 1, 1, range), range);
     }
     requestAnimationFrame((later) => this.step(later));
   }

@@ -69,7 +69,7 @@ async function remove(project, refresh) {
   const text = `Its clip, strokes, masks and exports (${bytes(project.bytes)}) are deleted from the disk. This cannot be undone.`;
   if (!(await ask(`Delete ${project.name}?`, text, "Delete"))) return;
   const done = () => {
-    new Unsent(project.id).forget();
+    new Unsent(project).forget();
     toast(`${project.name} was deleted.`);
   };
   await call("DELETE", `/projects/${project.id}`).then(done, report);

@@ -81,7 +81,11 @@ function dropZone(app, open) {
       input,
     );
   };
-  input.addEventListener("change", () => input.files[0] && send(input.files[0]));
+  input.addEventListener("change", () => {
+    const file = input.files[0];
+    input.value = ""; // so that the same file can be chosen again
+    if (file) send(file);
+  });
   idle();
   return zone;
 }

@@ -64,6 +64,7 @@ export class Timeline {
   down(event) {
     const s = this.store.state;
     const x = event.clientX - this.canvas.getBoundingClientRect().left;
+    if (x < frameLeft(this.rows.track, 0) - 7) return; // the rows' names
     const near = (/** @type {number | null} */ t) => t !== null && Math.abs(x - frameLeft(this.rows.track, t)) < 7;
     const top = event.clientY - this.canvas.getBoundingClientRect().top < RULER;
     this.dragged = top && near(s.first) ? "first" : top && near(s.last === null ? null : s.last + 1) ? "last" : "frame";

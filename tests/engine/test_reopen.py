@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -146,6 +147,32 @@ def test_a_session_is_never_saved_over_its_clip(session, tmp_path):
     with pytest.raises(InputError, match="would replace its clip"):
         own.save(clip)
     assert clip.read_bytes() == content
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for t in range(3):
+        Image.fromarray(session.frames[t]).save(folder / f"{t}.png")
+    with pytest.raises(InputError, match="would replace its clip"):
+        Session(session.model, ivos.read_video(folder)).save(folder / "0.png")
+
+
+def test_frames_of_ones_own_may_name_their_path_as_text_and_count_as_numpy_does(make_networks, make_clip, tmp_path):
+    clip = tmp_path / "clip.bin"
+    clip.write_bytes(b"mine")
+    inner = make_clip(2)
+
+    class Own:
+        path, size, fps = str(clip), [np.int64(n) for n in inner.size], Fraction(24000, 1001)
+
+        def __len__(self):
+            return len(inner)
+
+        def __getitem__(self, t):
+            return inner[t]
+
+    fresh = Session(make_networks(), Own(), resolution=None)
+    fresh.paint(0, np.zeros(inner.size, np.uint8))
+    fresh.save(tmp_path / "own.ivos")
+    assert_same(fresh, ivos.open_session(tmp_path / "own.ivos", fresh.model, Own()))
 
 
 def test_a_layer_of_another_size_is_refused(session, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -77,6 +79,23 @@ def test_orientation_of_a_photograph(tmp_path):
     assert np.argwhere(frames[0][..., 0]).tolist() == [[0, 3]]
 
 
+def test_an_odd_exif_tag_does_not_keep_a_photograph_from_being_turned(tmp_path):
+    entries = [(0x0112, 3, 1, struct.pack("<H", 6)), (0x011A, 2, 3, b"72\0")]  # the resolution as text
+    exif = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    exif += b"".join(struct.pack("<HHI", *each[:3]) + each[3].ljust(4, b"\0") for each in entries) + bytes(4)
+    Image.fromarray(np.zeros((4, 8, 3), np.uint8)).save(tmp_path / "1.jpg", exif=b"Exif\0\0" + exif)
+    frames = read_video(tmp_path)
+    assert frames.size == (8, 4)
+    assert frames[0].shape == (8, 4, 3)
+
+
+def test_sizes_are_read_without_decoding_the_pixels(tmp_path):
+    for name in ("1.png", "2.png"):
+        Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)).save(tmp_path / name)
+    (tmp_path / "2.png").write_bytes((tmp_path / "2.png").read_bytes()[:200])
+    assert read_video(tmp_path).size == (40, 60)
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1"])
 def test_every_mode_becomes_rgb(tmp_path, mode):
     path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
@@ -106,6 +125,7 @@ def test_frames_in_memory():
     assert isinstance(frames, Frames)
     assert (len(frames), frames.size, frames.fps) == (2, (3, 4), 12.0)
     assert np.array_equal(frames[1], pixels[1])
+    assert np.array_equal(ArrayFrames(list(pixels))[1], pixels[1])
     frames[0][:] = 0
     assert np.array_equal(frames[0], np.arange(36).reshape(3, 4, 3))
 

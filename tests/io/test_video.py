@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import struct
 import threading
 import warnings
 from fractions import Fraction
@@ -13,6 +14,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from PIL import Image
 
 from ivos.errors import InputError
@@ -104,6 +106,47 @@ def test_access_is_exact_when_the_cache_holds_three_frames(tmp_path, order):
     assert_exact(VideoFile(path, cache_bytes=3 * 48 * 64 * 3), ORDERS[order](40))
 
 
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        ((-1, 0, 0, 1), lambda pixels: pixels[:, ::-1]),
+        ((1, 0, 0, -1), lambda pixels: pixels[::-1]),
+        ((0, 1, 1, 0), lambda pixels: pixels.T),
+        ((0, -1, -1, 0), lambda pixels: pixels[::-1, ::-1].T),
+    ],
+)
+def test_mirrored_videos_are_read_as_they_are_shown(tmp_path, matrix, expected):
+    path = make_video(tmp_path / "m.mp4", count=2)
+    content = bytearray(path.read_bytes())
+    place = content.index(b"tkhd") + 44  # of a version 0 track header's matrix
+    a, b, c, d = (each << 16 for each in matrix)
+    content[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
+    white = np.zeros((48, 64), dtype=bool)
+    white[:24, :32] = True
+    shown = read_video(path)[0][..., 0] > 200
+    assert shown.shape == expected(white).shape
+    assert (shown == expected(white)).mean() > 0.9
+
+
+def test_a_cover_picture_is_no_video(tmp_path):
+    path = tmp_path / "song.m4a"
+    with av.open(str(path), "w", format="mp4") as container:
+        cover = container.add_stream("mjpeg", rate=25)
+        cover.width, cover.height, cover.pix_fmt = 32, 32, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        sound = container.add_stream("aac", rate=8000, layout="mono")
+        picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+        container.mux([*cover.encode(picture), *cover.encode(None)])
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
+        silence.rate = 8000
+        container.mux([*sound.encode(silence), *sound.encode(None)])
+    with av.open(str(path)) as container:
+        assert len(container.streams.video) == 1
+    with pytest.raises(InputError, match="has no video stream"):
+        read_video(path)
+
+
 def test_going_backward_decodes_a_group_of_pictures_once(tmp_path, monkeypatch):
     frames = VideoFile(make_video(tmp_path / "a.mp4", gop=20, options={"bf": "0", "sc_threshold": "0"}))
     runs = []
@@ -135,6 +178,9 @@ def test_variable_frame_rate(tmp_path):
     assert not read_video(make_video(tmp_path / "steady.mp4", count=5)).rate_varies
     assert not read_video(make_video(tmp_path / "one.mp4", count=1)).rate_varies
     assert len(frames) == 30
+    matroska = read_video(make_video(tmp_path / "vfr.mkv", count=30, times=times))  # its header says 25
+    for each in (frames, matroska):
+        assert each.fps == pytest.approx(1000 * 29 / (times[-1] - times[0]), rel=0.05)
     assert_exact(frames, [29, 0, 15, *range(30)])
 
 

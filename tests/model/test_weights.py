@@ -272,6 +272,10 @@ def test_no_such_device(whole, device):
         load_model(whole, device=device)
 
 
+def test_a_device_of_torch_will_do(whole):
+    assert load_model(whole, device=torch.device("cpu")).device == torch.device("cpu")
+
+
 @pytest.mark.parametrize("device", ["cuda", "mps"])
 def test_a_device_this_machine_lacks(whole, device, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)

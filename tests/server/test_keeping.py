@@ -280,8 +280,30 @@ def test_a_torn_end_of_the_journal_costs_one_stroke_at_most(serve, page, tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("field", "value"), [("num_objects", None), ("name", None), ("opened_at", []), ("fps", [1, 2]), ("clip", -1)]
+)
+def test_a_project_of_wrong_kinds_is_told_in_a_sentence_and_hides_no_other(serve, page, tmp_path, field, value):
+    good = page.project["id"]
+    shutil.copytree(tmp_path / "projects" / good, tmp_path / "projects" / "bad")
+    file = tmp_path / "projects" / "bad" / "project.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {field: value}))
+    with serve() as client:
+        assert [each["id"] for each in client.get("/api/projects").json()["projects"]] == [good]
+        answer = client.get("/api/projects/bad")
+        assert answer.status_code == 422
+        assert "is damaged" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
     ("file", "content"),
     [
+        ("journal.jsonl", b'{"seq": 1, "op": "object", "id": 2, "name": 5, "at": ""}\n' * 2),
+        ("journal.jsonl", b'{"seq": 1, "op": "look", "id": 1, "changes": {"visible": "maybe"}, "at": ""}\n' * 2),
+        (
+            "journal.jsonl",
+            b'{"seq": 1, "op": "stroke", "frame": 0, "object_id": 1, "kind": 7, "path": [[0, 0]], "start_ms": 0,'
+            b' "end_ms": 1, "locked": [], "at": ""}\n' * 2,
+        ),
         ("journal.jsonl", b'{"seq": 1, "op": "nonsense"}\n{"seq": 2, "op": "undo"}\n'),
         ("journal.jsonl", b"garbage\n{}\n"),
         ("project.json", b"{}"),

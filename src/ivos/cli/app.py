@@ -51,6 +51,7 @@ def app(
         user: Name of the study's user, part of the result's file name.
     """
     try:
+        from ivos.model.weights import check_name
         from ivos.server.run import listen, serve
         from ivos.server.security import new_token
         from ivos.server.settings import Settings
@@ -58,6 +59,7 @@ def app(
         raise InputError(f"The app needs {error.name}, which is not installed: pip install 'ivos[app]'.") from error
     if (study is None) != (not user):
         raise InputError("The study needs both --study DAVIS_ROOT and --user NAME.")
+    check_name(model)
     opened = listen(host, port, PORT)
     settings = Settings(
         projects=projects.expanduser(),

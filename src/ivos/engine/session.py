@@ -113,7 +113,7 @@ class Session:
         """
         self._check_frame(frame)
         labels = check_mask(mask)
-        if labels.shape != self.frames.size or labels.max() > self.num_objects:
+        if labels.shape != tuple(self.frames.size) or labels.max() > self.num_objects:
             raise InputError(
                 f"A painted mask of shape {labels.shape} with labels up to {labels.max()} does not fit; expected "
                 f"{self.frames.size} and labels 0..{self.num_objects}."

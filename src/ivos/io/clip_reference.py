@@ -41,8 +41,10 @@ def refer_to_clip(frames: Frames, project: Path) -> ClipReference:
     Raises:
         InputError: The clip's file is not there any more, or the project would take its place.
     """
-    source: Path | None = getattr(frames, "path", None)
-    if source is not None and source.resolve() == project.resolve():
+    given: str | Path | None = getattr(frames, "path", None)
+    source = None if given is None else Path(given)
+    own = () if source is None else (source, *(list_images(source) if source.is_dir() else ()))
+    if any(each.resolve() == project.resolve() for each in own):
         raise InputError(f"The project '{project}' would replace its clip; give it another name, such as clip.ivos.")
     absolute = "" if source is None else str(source.resolve())
     relative = "" if source is None else _relative(absolute, project)
@@ -51,8 +53,8 @@ def refer_to_clip(frames: Frames, project: Path) -> ClipReference:
         relative=relative,
         fingerprint="" if source is None else fingerprint(source),
         num_frames=len(frames),
-        size=frames.size,
-        fps=frames.fps,
+        size=(int(frames.size[0]), int(frames.size[1])),
+        fps=float(frames.fps),
     )
 
 

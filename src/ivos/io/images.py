@@ -5,11 +5,12 @@ from __future__ import annotations
 import operator
 import re
 from pathlib import Path
+from types import MappingProxyType
 from typing import SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ivos.errors import InputError
 from ivos.types import Pixels
@@ -17,6 +18,18 @@ from ivos.types import Pixels
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 FOLDER_FPS = 24.0
 _ORIENTATION_TAG = 0x0112
+_UPRIGHT = MappingProxyType(
+    {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+)
+"""What turns the pixels upright, by EXIF orientation."""
 _TURNED_ORIENTATIONS = {5, 6, 7, 8}
 
 
@@ -48,7 +61,7 @@ def image_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             width, height = image.size
-            turned = image.getexif().get(_ORIENTATION_TAG) in _TURNED_ORIENTATIONS
+            turned = _orientation(image) in _TURNED_ORIENTATIONS
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"The image '{path}' cannot be read ({error}).") from error
     return (width, height) if turned else (height, width)
@@ -62,13 +75,25 @@ def read_image(path: Path) -> Pixels:
     """
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
+            orientation = _orientation(image)
+            upright = image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
             if upright.mode.startswith("I;16"):
                 grey = (np.asarray(upright) >> 8).astype(np.uint8)
                 return np.repeat(grey[..., None], 3, axis=2)
             return np.array(upright.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"The image '{path}' cannot be read ({error}).") from error
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation of an image that was opened and not yet decoded; 1 if it has none that means anything.
+
+    Of a PNG only what stands before its pixels counts: to look behind them Pillow would decode every image of a folder.
+    """
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1
+    found = image.getexif().get(_ORIENTATION_TAG)
+    return found if isinstance(found, int) else 1
 
 
 class ImageFolder:
@@ -139,6 +164,7 @@ class ArrayFrames:
         Raises:
             InputError: It is not (T, H, W, 3) uint8 with at least one pixel and frame, or the rate is not positive.
         """
+        pixels = np.asarray(pixels)
         if pixels.ndim != 4 or pixels.shape[3] != 3 or pixels.dtype != np.uint8 or not pixels.size:
             raise InputError(
                 f"Frames in memory have shape {pixels.shape} and type {pixels.dtype}; "

@@ -169,6 +169,8 @@ def _parse(content: dict[str, Any], arrays: list[NDArray[Any]]) -> ProjectData:
         for state in content["states"]
     )
     clip = content["clip"]
+    if not all(isinstance(clip[name], str) for name in ("path", "relative", "fingerprint")):
+        raise ValueError("its clip's path and fingerprint are no texts")
     project = ProjectData(
         clip=ClipReference(**{**clip, "size": (int(clip["size"][0]), int(clip["size"][1]))}),
         model=str(content["model"]),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import operator
+import os
 import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import av
 import av.container
@@ -17,7 +18,7 @@ from cachetools import LRUCache
 
 from ivos.errors import InputError
 from ivos.io.images import ImageFolder
-from ivos.io.video_index import CutOffError, PlaylistError, VideoIndex, decode, index_video, open_video
+from ivos.io.video_index import CutOffError, PlaylistError, VideoIndex, decode, index_video, open_video, video_stream
 from ivos.types import Frames, Pixels
 
 _DEFAULT_FPS = 24.0
@@ -39,6 +40,8 @@ def read_video(path: str | Path) -> Frames:
     Warns:
         UserWarning: The file is damaged; the text says how many frames, from the start, can be used.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"A video is to be read from {path!r}; expected the path of a file or folder.")
     path = Path(path)
     try:
         there = path.exists()
@@ -77,7 +80,7 @@ class VideoFile:
         self._cache: LRUCache[int, Pixels] = LRUCache(1)
         self._size = (0, 0)
         self._open()
-        self._fps = float(self._stream.average_rate or self._stream.guessed_rate or _DEFAULT_FPS)
+        self._fps = self._rate()
         first = self[0]
         self._size = first.shape[0], first.shape[1]
         self._cache = LRUCache(max(1, cache_bytes // first.nbytes))
@@ -166,9 +169,19 @@ class VideoFile:
             stacklevel=4,
         )
 
+    def _rate(self) -> float:
+        """Frames per second: what the header says, unless it is no mean of the times at which frames are shown."""
+        rate = float(self._stream.average_rate or self._stream.guessed_rate or _DEFAULT_FPS)
+        times, base = self._index.times, self._stream.time_base
+        if not self._index.seekable or len(times) < 2 or base is None:
+            return rate
+        span, longest = float((times[-1] - times[0]) * base), float(np.diff(times).max() * base)
+        least, most = len(times) / (span + longest), len(times) / span  # the last frame's own time is not known
+        return rate if 0.95 * least <= rate <= 1.05 * most else (len(times) - 1) / span
+
     def _open(self) -> None:
         self._container = open_video(str(self.path.resolve()))
-        self._stream = self._container.streams.video[0]
+        self._stream = video_stream(self._container)
         self._stream.thread_type = "AUTO"
         self._run: Iterator[tuple[int, av.VideoFrame]] = iter(())
         self._next = len(self)  # the index that the present run yields next; past the end where there is no run
@@ -230,7 +243,12 @@ class VideoFile:
 
 
 def _upright(frame: av.VideoFrame) -> Pixels:
-    """RGB pixels with the rotation of the display matrix (degrees counter-clockwise, multiples of 90) applied."""
+    """RGB pixels turned and mirrored as the display matrix says, which is taken for the nearest quarter turn."""
     pixels = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return pixels
+    a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32)  # shown at (a x + c y, b x + d y)
+    if abs(int(a)) + abs(int(d)) < abs(int(b)) + abs(int(c)):
+        pixels, a, d = pixels.swapaxes(0, 1), c, b
+    return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

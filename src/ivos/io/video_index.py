@@ -10,6 +10,7 @@ import av
 import av.container
 import av.video.stream
 import numpy as np
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 _PACKET_IS_FRAME_FORMATS = {"mov", "mp4", "matroska", "webm"}
@@ -85,10 +86,23 @@ def open_video(path: str) -> av.container.InputContainer:
         if file.read(max(map(len, _PLAYLIST_HEADS))).startswith(_PLAYLIST_HEADS):
             raise PlaylistError
     container = av.open(path, options=_OPTIONS, metadata_errors="replace")
-    if any(stream.codec_context is None for stream in container.streams.video[:1]):
+    if any(stream.codec_context is None for stream in _moving(container)[:1]):
         container.close()
         raise av.error.DecoderNotFoundError(0, "its codec is not known, or it is encrypted", path)
     return container
+
+
+def video_stream(container: av.container.InputContainer) -> av.video.stream.VideoStream:
+    """The first video stream of a file that is no cover picture.
+
+    Raises:
+        IndexError: It has none.
+    """
+    return _moving(container)[0]
+
+
+def _moving(container: av.container.InputContainer) -> list[av.video.stream.VideoStream]:
+    return [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
 
 
 def index_video(path: str) -> VideoIndex:
@@ -100,10 +114,10 @@ def index_video(path: str) -> VideoIndex:
         IndexError: The file has no video stream.
     """
     with open_video(path) as container:
-        index = _index_by_packets(container, container.streams.video[0])
+        index = _index_by_packets(container, video_stream(container))
     if index is None:
         with open_video(path) as container:
-            stream = container.streams.video[0]
+            stream = video_stream(container)
             stream.thread_type = "AUTO"
             index = _index_by_decoding(container, stream)
     if not index.damaged and _falls_short(path, index):
@@ -227,7 +241,7 @@ def _falls_short(path: str, index: VideoIndex) -> bool:
     any other.
     """
     with open_video(path) as container:
-        stream = container.streams.video[0]
+        stream = video_stream(container)
         known = _DURATION_IN_HEADER_FORMATS & set(container.format.name.split(","))
         if not known or container.duration is None or stream.time_base is None:
             return False

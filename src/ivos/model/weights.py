@@ -127,7 +127,7 @@ def read_digest(path: str | Path) -> str:
     return hashlib.sha256(f"{metadata['config']}\n{metadata['sha256']}".encode()).hexdigest()
 
 
-def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu") -> ATNet:
+def load_model(name_or_path: str | Path | None = None, *, device: str | torch.device = "cpu") -> ATNet:
     """Networks ready to use: a preset with bundled weights, a preset as PyTorch initialises it, or a weights file.
 
     Args:
@@ -147,7 +147,7 @@ def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu") -
     Warns:
         UserWarning: The networks are untrained.
     """
-    place = device_called(device)
+    place = device_called(str(device))
     name = "lite" if name_or_path is None else str(name_or_path)
     bundled = BUNDLED / f"{name}.safetensors"
     if name in PRESETS and not bundled.is_file():
@@ -163,7 +163,7 @@ def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu") -
     elif name in PRESETS:
         net = _with_digest(bundled)
     else:
-        _check_there(name)
+        check_name(name)
         net = _with_digest(Path(name))
     fuse_batch_norms(net)
     if place.type == "cpu":
@@ -202,7 +202,14 @@ def device_called(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _check_there(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse what `load_model` would not find.
+
+    Raises:
+        InputError: It is neither a preset nor a file.
+    """
+    if name in PRESETS:
+        return
     try:
         there, folder = Path(name).exists(), Path(name).is_dir()
     except OSError as error:  # a folder above that may not be entered, a name that is too long

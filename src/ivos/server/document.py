@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from ivos.errors import InputError
 from ivos.io.masks import davis_palette
@@ -124,7 +126,9 @@ class Document:
     def _stroke(self, event: Event) -> None:
         path = tuple((float(x), float(y)) for x, y in event["path"])
         times = float(event["start_ms"]), float(event["end_ms"])
-        stroke = Stroke(event["seq"], event["frame"], event["object_id"], event["kind"], path, *times)
+        if event["kind"] not in ("add", "remove"):
+            raise ValueError(f"a stroke of kind {event['kind']!r}")
+        stroke = Stroke(int(event["seq"]), int(event["frame"]), int(event["object_id"]), event["kind"], path, *times)
         self._advance(self.present.with_stroke(stroke, tuple(event["locked"])))
 
     def _unstroke(self, event: Event) -> None:
@@ -137,7 +141,7 @@ class Document:
     def _object(self, event: Event) -> None:
         object_id = int(event["id"])
         look = default_look(object_id)
-        self.looks[object_id] = look if event["name"] is None else replace(look, name=event["name"])
+        self.looks[object_id] = look if event["name"] is None else _looking(look, {"name": event["name"]})
         self.num_objects = max(self.num_objects, object_id)
         self._advance(self.present.with_object(object_id))
 
@@ -145,7 +149,7 @@ class Document:
         self._advance(self.present.without_object(event["id"], event["seq"], event.get("locked")))
 
     def _look(self, event: Event) -> None:
-        self.looks[event["id"]] = replace(self.looks[event["id"]], **event["changes"])
+        self.looks[event["id"]] = _looking(self.looks[event["id"]], event["changes"])
 
     def _begin(self, event: Event) -> None:
         self.begun = Open(event["seq"], event["total"], event["direction"], tuple(event["frames"]))
@@ -181,6 +185,14 @@ class Document:
         sources = tuple(t for t in begun.frames if t in set(visited))
         done = Round(begun.id, sources, begun.direction, seconds, len(visited), partial)
         return self.present.after_round(done, visited)
+
+
+_KINDS = TypeAdapter(Look)
+
+
+def _looking(look: Look, changes: dict[str, Any]) -> Look:
+    """A look with some of it changed, of the right kinds."""
+    return _KINDS.validate_python(asdict(look) | changes)
 
 
 def before_revision(step: Step, t: int) -> int | None:

@@ -210,8 +210,10 @@ def write_export(path: Path, source: Source, frames: Counted) -> None:
             write_coco(path, ((t, source.mask(t)) for t in frames), names, files)
         case "scribbles":
             annotations = _annotations(source, set(frames))
-            if not annotations:
-                raise InputError("There is no stroke to export in this range; brushwork is no part of a scribble file.")
+            if not any(scribble.object_id for each in annotations for scribble in each.scribbles):
+                raise InputError(
+                    "There is no stroke on an object to export in this range; brushwork is no part of a scribble file."
+                )
             write_scribbles(path, ScribbleFile(source.name, len(clip), annotations))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from ivos.errors import InputError
 from ivos.io.atomic import atomic_write
@@ -55,6 +55,9 @@ class Manifest:
     num_rounds: int = 0
 
 
+_KINDS = TypeAdapter(Manifest)
+
+
 def now() -> str:
     """The present, ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -75,9 +78,7 @@ def read_manifest(folder: Path) -> Manifest:
             raise InputError(f"'{folder}' is not an ivos project.")
         if content.pop("version") != VERSION:
             raise InputError(f"The project '{folder}' was made by another version of ivos; update ivos to open it.")
-        manifest = Manifest(**content)
-        height, width = manifest.size
-        manifest = replace(manifest, size=(int(height), int(width)), warnings=tuple(manifest.warnings))
+        manifest = _KINDS.validate_python(content)
     except OSError as error:
         raise InputError(f"'{folder}' is not an ivos project: '{MANIFEST}' cannot be read.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ivos.engine.session import Session
 from ivos.engine.state import Slabs
 
 SCRIPT = """
@@ -63,3 +64,16 @@ def test_what_is_kept_is_a_copy_that_others_do_not_touch_and_its_block_goes_with
     del kept[:4], each
     gc.collect()
     assert [block() is None for block in blocks] == [True] * 4 + [False] * 5
+
+
+def test_a_session_that_nobody_uses_takes_its_features_along(make_networks, make_clip, stroke):
+    session = Session(make_networks(), make_clip())
+    session.annotate(1, [stroke(1, 0.4)])
+    list(session.propagate())
+    kept = [weakref.ref(each) for each in (session._segmenter.features, session._canvas)]
+    gc.disable()  # a cycle would wait for the collector, which is in no hurry
+    try:
+        del session
+        assert [each() for each in kept] == [None, None]
+    finally:
+        gc.enable()

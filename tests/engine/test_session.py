@@ -706,6 +706,32 @@ def test_weights_that_give_no_numbers_are_refused(make_networks, make_clip, stro
         list(session.propagate())
 
 
+def test_a_notebook_whose_numbers_are_doubles_gets_the_same_masks(make_networks, make_clip, play):
+    plain = Session(make_networks(), make_clip())
+    play(plain, 2)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        doubles = Session(make_networks(), make_clip())
+        play(doubles, 2)
+        np.testing.assert_array_equal(all_masks(doubles), all_masks(plain))
+    finally:
+        torch.set_default_dtype(before)
+
+
+def test_a_call_that_is_stopped_before_its_mask_is_there_changes_nothing(session, stroke, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Canvas, "shown", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            session.annotate(2, [stroke(1, 0.4)])
+        with pytest.raises(KeyboardInterrupt):
+            session.paint(3, np.ones(session.frames.size, np.uint8))
+    assert (session.pending, session.can_undo) == ((), False)
+
+
 def test_strokes_of_background_only_are_a_correction_like_any_other(session, play):
     play(session, 2)
     before = session.probability(2)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import pickle
 import struct
+import subprocess
+import sys
 import threading
 import warnings
 from fractions import Fraction
@@ -169,6 +172,33 @@ def test_two_readers_of_a_file_do_not_cost_each_other_their_place(tmp_path, monk
     assert (len(second), second.size, second.fps) == (len(first), first.size, first.fps)
     held = ArrayFrames(np.zeros((2, 4, 4, 3), np.uint8))
     assert own_reader(held) is held
+
+
+def test_a_relative_path_outlasts_a_change_of_folder(tmp_path, monkeypatch):
+    make_video(tmp_path / "a.mp4", gop=8)
+    monkeypatch.chdir(tmp_path)
+    frames = VideoFile("a.mp4", cache_bytes=1)
+    assert_exact(frames, [39])
+    monkeypatch.chdir("/")
+    assert_exact(frames, [0, 20])
+
+
+def test_a_reader_travels_to_other_processes(tmp_path):
+    frames = read_video(make_video(tmp_path / "a.mp4"))
+    assert_exact(frames, [30])
+    assert_exact(pickle.loads(pickle.dumps(frames)), [30, 3])
+    script = """
+import os, sys
+from ivos.io.video import read_video
+frames = read_video(sys.argv[1])
+before = frames[30].tobytes()
+child = os.fork()
+if not child:
+    os._exit(0 if frames[30].tobytes() == before and frames[3].shape else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    if hasattr(os, "fork"):
+        subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.mp4")], check=True, timeout=60)
 
 
 def test_variable_frame_rate(tmp_path):

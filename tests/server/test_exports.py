@@ -83,6 +83,17 @@ def test_an_export_shows_what_the_page_shows_of_a_broken_off_round(page, network
     assert page.project["undecided"] == undecided, "an export decides nothing"
 
 
+def test_a_finished_export_can_still_be_fetched_when_the_project_was_let_go(done):
+    content = export(done, format="binary")
+    url = done.ok(done.client.get(done.base))["export"]["url"]
+    done.client.app._app.state.services.sessions.unload_idle(0)
+    assert done.client.get(url).content == content
+    again = done.ok(done.client.get(done.base))["export"]
+    assert (again["status"], again["format"], again["url"], again["bytes"]) == ("done", "binary", url, len(content))
+    export(done, format="palette")
+    assert done.ok(done.client.get(done.base))["export"]["number"] == again["number"] + 1
+
+
 def test_binary_pngs_of_one_object_in_a_range(done):
     content = export(done, format="binary", object_ids=[2], first=3, last=4)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -183,7 +194,7 @@ def test_a_scribble_file_needs_strokes(page):
     while job["status"] == "running" and time.monotonic() < until:
         job = page.ok(page.client.get(f"{page.base}/exports/{job['number']}"))
     assert job["status"] == "failed"
-    assert "no stroke to export" in job["message"]
+    assert "no stroke on an object to export" in job["message"]
 
 
 @pytest.mark.parametrize("name", ["overlay", "green"])

@@ -231,6 +231,30 @@ def test_two_servers_do_not_share_a_project(serve, page):
         answer = other.get(f"/api/projects/{page.project['id']}")
         assert answer.status_code == 422
         assert "another ivos" in answer.json()["error"]["message"]
+        deleted = other.delete(f"/api/projects/{page.project['id']}")
+        assert deleted.status_code == 422
+        assert "another ivos" in deleted.json()["error"]["message"]
+        page.stroke(1)
+        assert len(page.project["strokes"]) == 2
+
+
+def test_the_demo_of_another_server_is_left_to_it(serve, client):
+    first = Page(client)
+    first.open(client.post("/api/projects/demo").json()["id"])
+    with serve() as other:
+        second = Page(other)
+        second.open(other.post("/api/projects/demo").json()["id"])
+        assert second.project["id"] != first.project["id"]
+    assert client.post("/api/projects/demo").json()["id"] in (first.project["id"], second.project["id"])
+
+
+def test_the_folder_of_a_project_that_was_deleted_by_hand_does_not_come_back(page, tmp_path):
+    page.stroke()
+    folder = tmp_path / "projects" / page.project["id"]
+    shutil.rmtree(folder)
+    page.client.post(f"{page.base}/undo", json={"seq": page.project["seq"]})
+    page.client.patch(f"{page.base}/view", json={"view": page.project["view"]})
+    assert not folder.exists()
 
 
 def test_two_tabs_learn_of_each_other(page):

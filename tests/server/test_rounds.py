@@ -86,17 +86,20 @@ def test_a_closing_server_stops_every_round_before_it_waits(page, networks, clip
 
 def test_an_answer_shows_one_state(page, monkeypatch):
     """A change that comes while an answer is made is in it as a whole, or not at all."""
+    others = []
     with space_of(page) as space:
         strips = space.timeline.strips
 
         def slow(step):
-            other = threading.Thread(target=lambda: space.add_object(space.seq, None), daemon=True)
-            other.start()
-            other.join(0.3)
+            others.append(threading.Thread(target=lambda: space.add_object(space.seq, None), daemon=True))
+            others[-1].start()
+            others[-1].join(0.3)
             return strips(step)
 
         monkeypatch.setattr(space.timeline, "strips", slow)
         answer = page.ok(page.client.get(page.base))
+        for other in others:
+            other.join(10)
     assert len(answer["objects"]) == answer["seq"] + 1
 
 

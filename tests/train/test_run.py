@@ -144,6 +144,28 @@ def test_a_run_does_not_go_on_from_other_weights_in_the_file_that_it_began_with(
         run(AnetTraining(**common))
 
 
+def test_a_run_ends_well_though_the_file_that_it_began_with_is_gone(data, lite_weights, tmp_path):
+    init = tmp_path / "init.safetensors"
+    shutil.copy(lite_weights, init)
+    path = run(AnetTraining(**settings(data, init, out=tmp_path / "run", steps=1)), lambda _: init.unlink())
+    assert read_card(path)["note"] == "untrained"
+    assert len(read_card(path)["a-net"]["init_digest"]) == 64
+
+
+def test_two_runs_do_not_train_into_one_folder_at_once(data, lite_weights, tmp_path):
+    config = AnetTraining(**settings(data, lite_weights, out=tmp_path, steps=1))
+    refused = []
+
+    def once_more(_):
+        with pytest.raises(InputError, match="Another run trains into") as caught:
+            run(config)
+        refused.append(caught)
+
+    run(config, once_more)
+    assert len(refused) == 1
+    run(config)  # it is free again
+
+
 def test_a_run_that_diverges_says_so_and_keeps_its_last_checkpoint(data, lite_weights, tmp_path):
     common = settings(data, lite_weights, out=tmp_path, checkpoint_steps=1, learning_rate=1e30)
     with pytest.raises(InputError, match=r"The loss of step \d is (nan|inf): the run diverges"):

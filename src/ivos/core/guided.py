@@ -63,7 +63,7 @@ def _slopes(logits: Tensor, colours: Tensor, cells: Tensor) -> Tensor:
     colour = colours.flatten(0, 1)[window]  # (M, 9, 3)
     colour = colour - colour.mean(dim=1, keepdim=True)
     logit = logits.flatten()[window].clamp(-LIMIT, LIMIT)[..., None]  # (M, 9, 1)
-    spread = colour.mT @ colour / 9 + EPSILON * torch.eye(3, device=logits.device)
+    spread = colour.mT @ colour / 9 + EPSILON * torch.eye(3, device=logits.device, dtype=colour.dtype)
     together = colour.mT @ (logit - logit.mean(dim=1, keepdim=True)) / 9
     slopes: Tensor = torch.linalg.solve(spread, together)
     return slopes[..., 0]

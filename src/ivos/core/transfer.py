@@ -297,4 +297,8 @@ def _outside_band(reach: int, device: torch.device) -> Tensor:
     seen = torch.arange(TILE + 2 * reach, device=device)
     inside = (seen >= own) & (seen <= own + 2 * reach)  # (8, side)
     both = inside[:, None, :, None] & inside[None, :, None, :]  # (8, 8, side, side)
-    return torch.zeros(both.shape, device=device).masked_fill(~both, -torch.inf).reshape(TILE * TILE, -1)
+    return (
+        torch.zeros(both.shape, device=device, dtype=torch.float32)
+        .masked_fill(~both, -torch.inf)
+        .reshape(TILE * TILE, -1)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -69,12 +70,16 @@ class Canvas:
         height, width = blank.shape[-2:]
         self.padded = (height, width)
         self.cells = (height // STRIDE, width // STRIDE)
-        self._scale = torch.tensor(self.working, device=device) / torch.tensor(size, device=device)
+        new, old = (torch.tensor(each, device=device, dtype=torch.float32) for each in (self.working, size))
+        self._scale = new / old
         self._before = torch.tensor((self.padding.top, self.padding.left), device=device)
-        self.image = lru_cache(2)(self._image)
+        me = weakref.proxy(self)  # caches of bound methods would keep a canvas that nobody uses any more
+        self.image = lru_cache(2)(lambda t: me._image(t))  # noqa: PLW0108
         """`image(t)`: the networks' input for frame t, RGB in [0, 1], shape (1, 3, *padded); InputError if the frame is
         not uint8 RGB of the clip's size."""
-        self._colours = lru_cache(max(1, COLOURS_BYTES // (6 * self.cells[0] * self.cells[1])))(self._mean_colours)
+        self._colours = lru_cache(max(1, COLOURS_BYTES // (6 * self.cells[0] * self.cells[1])))(
+            lambda t: me._mean_colours(t)  # noqa: PLW0108
+        )
 
     def _image(self, t: int) -> Tensor:
         pixels = self._pixels(t)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -44,7 +45,8 @@ class ClipSegmenter:
     def __init__(self, networks: Networks, num_objects: int, canvas: Canvas, cache_bytes: int) -> None:
         """Nothing is decoded or encoded yet."""
         self.canvas = canvas
-        self.features = FeatureCache(self._encode, cache_bytes)
+        me = weakref.proxy(self)  # a cycle would keep the features of a segmenter that nobody uses any more
+        self.features = FeatureCache(lambda t: me._encode(t), cache_bytes)  # noqa: PLW0108  `me._encode` is bound to itself
         self._networks = networks
         self._slabs = Slabs()
         self.num_objects = num_objects
@@ -188,7 +190,7 @@ class ClipSegmenter:
 
     def _before(self, previous: FrameResult | None, ids: tuple[int, ...]) -> Tensor:
         """The previous masks (K', 1, *padded); 0.5 for objects that the frame has no result of."""
-        before = torch.full((len(ids), 1, *self.canvas.padded), 0.5, device=self._networks.device)
+        before = torch.full((len(ids), 1, *self.canvas.padded), 0.5, device=self._networks.device, dtype=torch.float32)
         if previous is not None and previous.objects:
             known = [row for row, k in enumerate(ids) if k in previous.objects]
             before[known] = self.canvas.previous_mask(previous, [ids[row] for row in known])

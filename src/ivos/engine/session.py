@@ -92,8 +92,7 @@ class Session:
                     f"A scribble is for object {scribble.object_id}; this session has objects 1..{self.num_objects} "
                     "(0 is background)."
                 )
-        self.history.advance(scribbled(self._segmenter, self.history.state, annotation))
-        return self.preview(annotation.frame)
+        return self._advance(scribbled(self._segmenter, self.history.state, annotation), annotation.frame)
 
     def paint(self, frame: int, mask: LabelMask) -> LabelMask:
         """Take a mask that the user has repaired with a brush, for the last pixels; it counts as an annotation.
@@ -118,8 +117,7 @@ class Session:
                 f"A painted mask of shape {labels.shape} with labels up to {labels.max()} does not fit; expected "
                 f"{self.frames.size} and labels 0..{self.num_objects}."
             )
-        self.history.advance(painted(self._segmenter, self.history.state, frame, labels))
-        return self.preview(frame)
+        return self._advance(painted(self._segmenter, self.history.state, frame, labels), frame)
 
     def add_object(self) -> int:
         """The id of a new object, K + 1 <= 254: it has no mask anywhere until it is drawn; `undo` keeps it.
@@ -275,6 +273,11 @@ class Session:
         name, weights = self.model.config.name, weights_digest(self.model)
         save_project(path, ProjectData(clip, name, self.num_objects, self.resolution, states, current, weights))
 
+    def _advance(self, state: State, frame: int) -> LabelMask:
+        shown = self._canvas.shown(frame, state.shown(frame))  # first: a call that is stopped changes nothing
+        self.history.advance(state)
+        return shown
+
     def _plan(self, state: State, direction: Direction, within: range | None) -> list[Pass]:
         return plan(state, direction, range(self.num_frames) if within is None else within, self.model.config.reach)
 
@@ -290,10 +293,7 @@ class Session:
 
     def _check_unchanged(self, state: State) -> None:
         if self.history.state is not state:
-            raise SessionOrderError(
-                "The session was changed (annotate, undo, redo or another round) while this round was running; "
-                "the round is dropped. Call `propagate` again."
-            )
+            raise SessionOrderError("The session was changed while a round was running; call `propagate` again.")
 
     def _check_frame(self, t: int) -> None:
         if not isinstance(t, int | np.integer) or not 0 <= t < self.num_frames:

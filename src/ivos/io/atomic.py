@@ -1,16 +1,22 @@
-"""Writing files whole or not at all: a temporary neighbour that takes the final name once it is complete."""
+"""Writing files whole or not at all: a temporary neighbour takes the final name once it is complete. Locks on files."""
 
 from __future__ import annotations
 
 import errno
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from ivos.errors import OutputError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 
 @contextmanager
@@ -62,6 +68,15 @@ def make_folder(path: str | Path) -> Path:
     finally:
         _remove(probe)
     return path
+
+
+def take_lock(file: IO[bytes]) -> None:
+    """Take an open file for whoever opened it, until it is closed; raise OSError at once if somebody else has it."""
+    if sys.platform == "win32":
+        file.seek(0x7FFFFFFF)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def output_error(path: Path, error: OSError) -> OutputError:

@@ -112,7 +112,7 @@ class ImageFolder:
         Raises:
             InputError: The folder has no image, an unreadable one, or images of different sizes.
         """
-        self.path = Path(path)
+        self.path = Path(path).absolute()  # wherever the working directory goes
         self.files = list_images(self.path)
         self.fps = FOLDER_FPS
         if not self.files:

@@ -22,6 +22,8 @@ from ivos.io.video_index import CutOffError, PlaylistError, VideoIndex, decode, 
 from ivos.types import Frames, Pixels
 
 _DEFAULT_FPS = 24.0
+_OWN = frozenset({"_lock", "_cache", "_process", "_container", "_stream", "_run", "_next"})
+"""What each reader of a file has for itself, in memory and in process."""
 
 
 def read_video(path: str | Path) -> Frames:
@@ -74,16 +76,16 @@ class VideoFile:
             path: The video file.
             cache_bytes: Memory for decoded frames; at least one frame is kept.
         """
-        self.path = Path(path)
-        self._lock = threading.RLock()
+        self.path = Path(path).absolute()  # wherever the working directory goes
         self._index = self._make_index()
-        self._cache: LRUCache[int, Pixels] = LRUCache(1)
-        self._size = (0, 0)
-        self._open()
+        self._size, self._room = (0, 0), 1
+        self._cache: LRUCache[int, Pixels]
+        self._begin()
         self._fps = self._rate()
         first = self[0]
         self._size = first.shape[0], first.shape[1]
-        self._cache = LRUCache(max(1, cache_bytes // first.nbytes))
+        self._room = max(1, cache_bytes // first.nbytes)
+        self._cache = LRUCache(self._room)
         self._cache[0] = first
         self._warn_of_damage()
 
@@ -112,6 +114,8 @@ class VideoFile:
         if not -len(self) <= index < len(self):
             raise IndexError(f"Frame {index} was asked for; '{self.path}' has the frames 0 to {len(self) - 1}.")
         index %= len(self)
+        if self._process != os.getpid():  # forked: the decoder's threads stayed behind
+            self._begin()
         with self._lock:
             if index not in self._cache:
                 self._fetch(index)
@@ -125,10 +129,22 @@ class VideoFile:
 
     def own_reader(self) -> VideoFile:
         """The same file with a decoder and a cache of its own; the index is shared."""
-        other = copy.copy(self)
-        other._lock, other._cache = threading.RLock(), LRUCache(self._cache.maxsize)
-        other._open()
-        return other
+        return copy.copy(self)
+
+    def __getstate__(self) -> dict[str, object]:
+        """What a copy, or another process, starts from: everything but decoder and cache."""
+        with self._lock:
+            return {name: value for name, value in self.__dict__.items() if name not in _OWN}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Go on with a decoder and a cache of its own."""
+        self.__dict__.update(state)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock, self._process = threading.RLock(), os.getpid()
+        self._cache = LRUCache(self._room)
+        self._open()
 
     def _make_index(self) -> VideoIndex:
         try:

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import IO, Any
 
 from ivos.errors import InputError
-from ivos.io.atomic import output_error
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from ivos.io.atomic import output_error, take_lock
 
 Event = dict[str, Any]
 
@@ -41,13 +35,10 @@ class Journal:
         except OSError as error:
             raise output_error(path, error) from error
         try:
-            _lock(self._file)
+            take_lock(self._file)
         except OSError as error:
             self._file.close()
-            raise InputError(
-                f"The project '{path.parent}' is open in another ivos; close that one first. "
-                "Two tabs of one server may share a project, two servers may not."
-            ) from error
+            raise open_elsewhere(path.parent) from error
         try:
             self.events: list[Event] = self._read()
         except BaseException:
@@ -94,10 +85,23 @@ class Journal:
         return events
 
 
-def _lock(file: IO[bytes]) -> None:
-    """Take the file for this process alone, or raise OSError at once."""
-    if sys.platform == "win32":
-        file.seek(0x7FFFFFFF)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+def is_held(path: Path) -> bool:
+    """Whether somebody has the journal open, in this process or another."""
+    try:
+        file = path.open("r+b")
+    except OSError:
+        return False  # there is none, or it may not be written, which whoever opens it is told
+    with file:
+        try:
+            take_lock(file)
+        except OSError:
+            return True
+    return False
+
+
+def open_elsewhere(folder: Path) -> InputError:
+    """The sentence for a project that another server has open."""
+    return InputError(
+        f"The project '{folder}' is open in another ivos; close that one first. "
+        "Two tabs of one server may share a project, two servers may not."
+    )

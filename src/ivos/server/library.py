@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,8 @@ from ivos.io.atomic import make_folder, output_error
 from ivos.io.clip_reference import fingerprint
 from ivos.io.images import list_images
 from ivos.io.video import VideoFile, read_video
-from ivos.server.manifest import CLIP, MANIFEST, Manifest, clip_path, now, read_manifest, write_manifest
+from ivos.server.journal import is_held
+from ivos.server.manifest import CLIP, JOURNAL, MANIFEST, Manifest, clip_path, now, read_manifest, write_manifest
 from ivos.server.problems import Problem, disk_full, missing
 
 RESERVE_BYTES = 512 << 20
@@ -165,7 +167,7 @@ class Library:
 
     def open_path(self, path: Path) -> str:
         """The id of the project for a path on the command line: the folder of one, the one opened last that was made
-        from this clip, or a new one.
+        from this clip and that nobody has open, or a new one.
 
         Raises:
             InputError: It is neither.
@@ -184,16 +186,17 @@ class Library:
         for project_id in self.ids():
             folder = self.folder(project_id)
             manifest = read_manifest(folder)
-            if manifest.clip_name == _shown_name(path.name) and _same(clip_path(folder, manifest), path):
+            known = manifest.clip_name == _shown_name(path.name) and not is_held(folder / JOURNAL)
+            if known and _same(clip_path(folder, manifest), path):
                 return project_id
         self.check_room(sum(file.stat().st_size for file in _files(path)))
         return self.create(path, path.name, move=False)
 
-    def demo(self) -> str:
-        """The id of a project with the bundled clip; an untouched one is used again."""
-        for project_id in self.ids():
+    def demo(self, can_open: Callable[[str], bool]) -> str:
+        """The id of a project with the bundled clip; an untouched one is used again, if it can be opened."""
+        for project_id in filter(can_open, self.ids()):
             manifest = read_manifest(self.folder(project_id))
-            journal = self.folder(project_id) / "journal.jsonl"
+            journal = self.folder(project_id) / JOURNAL
             if manifest.name == DEMO_NAME and (not journal.exists() or journal.stat().st_size == 0):
                 return project_id
         return self.create(DEMO_CLIP, DEMO_CLIP.name, move=False, title=DEMO_NAME)
@@ -270,8 +273,7 @@ class Library:
     def _free_id(self, name: str) -> str:
         stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "clip"
         taken = {*self._elsewhere, *(p.name for p in self.root.iterdir())}
-        numbered = (stem if number == 1 else f"{stem}-{number}" for number in range(1, len(taken) + 2))
-        return next(each for each in numbered if each not in taken)
+        return next(each for each in (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 2))) if each not in taken)
 
 
 def _same(kept: Path, clip: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from ivos.errors import InputError
+from ivos.errors import InputError, OutputError
 from ivos.io.atomic import atomic_write
 from ivos.server.schemas import ExportRequest, View
 
@@ -133,5 +133,7 @@ def write_view(folder: Path, view: View, choice: ExportRequest | None) -> None:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
+    if not path.parent.is_dir():  # deleted by hand: `atomic_write` would bring the folder back, and nothing in it
+        raise OutputError(f"'{path}' was not written: the project's folder is gone.")
     with atomic_write(path) as file:
         file.write(json.dumps(content, indent=1).encode())

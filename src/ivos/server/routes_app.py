@@ -54,7 +54,7 @@ def projects(here: ServicesHere) -> Projects:
 def demo(here: ServicesHere) -> Summary:
     """A project with the bundled clip."""
     here.library.check_room(DEMO_CLIP.stat().st_size)
-    return summary(here.library, here.library.demo())
+    return summary(here.library, here.library.demo(here.sessions.can_open))
 
 
 @router.post(

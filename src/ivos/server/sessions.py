@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ivos.server.brain import Brain
+from ivos.server.journal import is_held, open_elsewhere
 from ivos.server.library import Library
+from ivos.server.manifest import JOURNAL
 from ivos.server.problems import busy
 from ivos.server.workspace import Workspace
 
@@ -60,6 +62,7 @@ class Sessions:
 
         Raises:
             Problem: There is no such project, it is not ours to delete, or a round or an export is at work in it.
+            InputError: Another server has it open.
         """
         with self._gate(project_id), self._lock:
             workspace = self._open.get(project_id)
@@ -68,7 +71,14 @@ class Sessions:
                     raise busy("a round or an export is at work in this project; wait for it or stop it")
                 workspace.close()
                 del self._open[project_id]
+            elif is_held((folder := self.library.folder(project_id)) / JOURNAL):
+                raise open_elsewhere(folder)
             self.library.remove(project_id)
+
+    def can_open(self, project_id: str) -> bool:
+        """Whether no other server has a project open."""
+        with self._lock:
+            return project_id in self._open or not is_held(self.library.folder(project_id) / JOURNAL)
 
     def _gate(self, project_id: str) -> threading.Lock:
         with self._lock:

@@ -73,7 +73,7 @@ class Workspace:
             raise
         self.running: RunningRound | None = None
         self.closed = self.whole_rounds = False
-        self.exports = ExportJobs(folder / folder_files.EXPORTS, brain)
+        self.exports = ExportJobs(folder / folder_files.EXPORTS, project_id, brain)
         self.view, self.export_choice = folder_files.read_view(folder)
 
     @property
@@ -194,7 +194,7 @@ class Workspace:
             looks = {k: self.document.looks[k] for k in step.objects}
             source = Source(self.manifest.name, self.viewer, self.document, step, looks, choice)
             check_room(source.bytes, self.folder)
-            job, self.export_choice = self.exports.start(self.id, source), choice
+            job, self.export_choice = self.exports.start(source), choice
             folder_files.write_view(self.folder, self.view, self.export_choice)
             return job
 

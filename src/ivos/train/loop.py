@@ -11,6 +11,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ivos.errors import InputError
-from ivos.io.atomic import make_folder
+from ivos.io.atomic import make_folder, take_lock
 from ivos.model.weights import device_called
 from ivos.train.checkpoint import Average, Progression, State, load_checkpoint, save_checkpoint
 from ivos.train.config import rate_factor
@@ -32,7 +33,7 @@ from ivos.train.samples import Samples, Sampling, Share
 from ivos.train.stages import Batch, Stage
 from ivos.train.whole_batch import Place, share_batches
 
-CHECKPOINT, LOG, CURVE = "checkpoint.pt", "log.csv", "loss.png"
+CHECKPOINT, LOG, CURVE, LOCK = "checkpoint.pt", "log.csv", "loss.png", ".lock"
 CHECKPOINTS_A_GRID = 10  # a picture of samples is replaced this often before the next one is begun
 
 
@@ -119,6 +120,13 @@ def train(
         OutputError: A file cannot be written.
     """
     fabric = _launched(stage, run)
+    with _alone(fabric, run.out):
+        return _trained(fabric, stage, sampling, run, seed=seed, identity=identity, watch=watch)
+
+
+def _trained(
+    fabric: Fabric, stage: Stage, sampling: Sampling, run: Run, *, seed: int, identity: str, watch: Watch | None
+) -> Trained:
     state, rates = _set_up(stage, fabric)
     load_checkpoint(run.out / CHECKPOINT, state, identity)
     module, optimiser = fabric.setup(stage, state.optimiser)
@@ -170,6 +178,25 @@ def _launched(stage: Stage, run: Run) -> Fabric:
     )
     fabric.launch()
     return fabric
+
+
+@contextmanager
+def _alone(fabric: Fabric, folder: Path) -> Iterator[None]:
+    """The time in which no other run writes to a folder; the leading process holds it for all of a run's.
+
+    Raises:
+        InputError: Another run has it.
+    """
+    taken = False
+    with (folder / LOCK).open("ab") as file:
+        if fabric.is_global_zero:
+            try:
+                take_lock(file)
+            except OSError:
+                taken = True
+        if _agreed(fabric, taken):
+            raise InputError(f"Another run trains into '{folder}' now; wait until it is over, or give another folder.")
+        yield
 
 
 def _devices(run: Run) -> int:
@@ -245,9 +272,9 @@ def _seed_torch(seed: int, step: int) -> None:
     torch.manual_seed(int(np.random.SeedSequence((seed, step)).generate_state(1)[0]))
 
 
-def _agreed(fabric: Fabric, late: bool) -> bool:  # noqa: FBT001
-    """Whether any process is late, told to all of them, so that they stop behind the same step."""
-    flag: Tensor = fabric.all_reduce(torch.tensor(float(late), device=fabric.device), reduce_op="sum")  # type: ignore[assignment]
+def _agreed(fabric: Fabric, true: bool) -> bool:  # noqa: FBT001
+    """Whether something is true in any process, told to all of them, so that they stop behind the same step."""
+    flag: Tensor = fabric.all_reduce(torch.tensor(float(true), device=fabric.device), reduce_op="sum")  # type: ignore[assignment]
     return bool(flag > 0)
 
 

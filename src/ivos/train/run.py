@@ -78,12 +78,15 @@ def run_from(
         checkpoint_steps=config.checkpoint_steps,
         minutes=config.minutes,
     )
-    identity = json.dumps({"stage": _name(config), "recipe": asdict(recipe), **_origin(config)})
+    origin, before = _origin(config), {} if config.init is None else read_card(config.init)  # it may be gone at the end
+    identity = json.dumps({"stage": _name(config), "recipe": asdict(recipe), **origin})
     trained = train(stage, sampling, place, seed=config.seed, identity=identity, watch=watch)
     weights = config.out / WEIGHTS
     if trained.leads:
         stage.net.load_state_dict(trained.weights)
-        save_weights(stage.net, weights, card=_card(config, recipe, trained, continues))
+        save_weights(
+            stage.net, weights, card={**before, _name(config): _card(config, recipe, trained, origin, continues)}
+        )
     return weights
 
 
@@ -182,9 +185,13 @@ def _origin(config: AnetTraining | TnetTraining) -> dict[str, Any]:
 
 
 def _card(
-    config: AnetTraining | TnetTraining, recipe: Recipe, trained: Trained, continues: dict[str, Any] | None
+    config: AnetTraining | TnetTraining,
+    recipe: Recipe,
+    trained: Trained,
+    origin: dict[str, Any],
+    continues: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """The model card: recipe and its differences from the paper's, data, seed, hardware, time, and the stage before."""
+    """The stage's part of the model card: recipe and its differences from the paper's, data, seed, hardware, time."""
     paper = (A_NET if isinstance(config, AnetTraining) else T_NET)["paper"]
     differs = {
         field.name: {"paper": getattr(paper, field.name), "here": getattr(recipe, field.name)}
@@ -192,7 +199,7 @@ def _card(
         if getattr(paper, field.name) != getattr(recipe, field.name)
     }
     stage = {
-        **_origin(config),
+        **origin,
         "recipe": asdict(recipe),
         "differs_from_paper": differs,
         "steps_done": trained.steps,
@@ -202,7 +209,6 @@ def _card(
         "hardware": platform.processor() or platform.machine(),
         "versions": {"ivos": ivos.__version__, "torch": torch.__version__},
     }
-    before = {} if config.init is None else read_card(config.init)
     if continues is not None:
         stage["continues"] = continues
-    return {**before, _name(config): stage}
+    return stage

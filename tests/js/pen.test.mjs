@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Editing } from "../../src/ivos/server/static/js/data/editing.js";
 import { newStore } from "../../src/ivos/server/static/js/state.js";
+import { makeActions } from "../../src/ivos/server/static/js/ui/actions.js";
 import { Stage } from "../../src/ivos/server/static/js/ui/stage.js";
 import { Pen } from "../../src/ivos/server/static/js/ui/pen.js";
 
@@ -176,4 +177,68 @@ test("the frame follows the pointer when it is panned", () => {
   pen.down(at(5, 5));
   pen.moved({ ...at(9, 8), movementX: 40, movementY: 30 }); // screen pixels, on a scaled display
   assert.deepEqual([moves[0].x, moves[0].y], [4, 3]);
+});
+
+const paths = () => strokes.map(({ path }) => path.map(([x, y]) => [Math.round(x * 29), Math.round(y * 19)]));
+
+test("a stroke ends at the border of the frame, and another begins where the pen comes back", () => {
+  pen.down(at(25, 5));
+  for (const [x, y] of [[28, 5], [40, 5], [40, 15], [28, 15], [25, 15]]) pen.moved(at(x, y));
+  pen.up(at(25, 15));
+  const [first, second] = paths();
+  assert.equal(strokes.length, 2);
+  assert.deepEqual([first[0], first.at(-1)], [[25, 5], [29, 5]]);
+  assert.deepEqual([second[0], second.at(-1)], [[29, 15], [25, 15]]);
+});
+
+test("the brush paints what it covers, not what lies beside the frame", () => {
+  store.set({ tool: "brush" });
+  pen.down(at(15, 5));
+  const before = painted();
+  pen.moved(at(15, -20));
+  pen.moved(at(28, -20));
+  assert.ok(painted() > before);
+  const labels = stage.editing().brushwork.labels;
+  assert.equal(labels.slice(20, 30).filter(Boolean).length, 0, "nothing on the upper border to the right");
+});
+
+const finger = (id, x, y) => ({ ...at(x, y), pointerId: id, pointerType: "touch", isPrimary: id === 1 });
+
+test("two fingers move the view and draw nothing", () => {
+  const moves = [];
+  Object.assign(stage, { move: (view) => moves.push(view), zoom: (factor) => moves.push(factor) });
+  pen.down(finger(1, 5, 5));
+  pen.moved(finger(1, 6, 5));
+  pen.down(finger(2, 15, 5));
+  pen.moved(finger(2, 25, 5));
+  pen.up(finger(2, 25, 5));
+  pen.up(finger(1, 6, 5));
+  assert.equal(strokes.length, 0);
+  assert.deepEqual(moves.map((each) => (typeof each === "number" ? each.toFixed(2) : each.x)), [5, "2.11"]);
+});
+
+test("a pen draws although a hand lies on the screen, and its other end takes away", () => {
+  pen.down(finger(1, 5, 15));
+  const tip = { ...at(5, 5), pointerId: 9, pointerType: "pen" };
+  pen.down(tip);
+  pen.moved({ ...tip, clientX: 20 });
+  pen.moved(finger(1, 6, 15));
+  pen.up({ ...tip, clientX: 20 });
+  pen.up(finger(1, 6, 15));
+  assert.deepEqual(strokes.map(({ kind }) => kind), ["add"]);
+  pen.down({ ...tip, button: 5, buttons: 32 });
+  pen.up({ ...tip, button: 5, buttons: 0 });
+  assert.deepEqual(strokes.map(({ kind }) => kind), ["add", "remove"]);
+});
+
+test("going to another frame ends the drag", () => {
+  const actions = makeActions(/** @type {any} */ ({ store, stage, pen, editing: () => stage.editing() }));
+  pen.down(at(5, 5));
+  pen.moved(at(15, 5));
+  actions["frame.next"]();
+  stage.shown = 6;
+  pen.moved(at(25, 5));
+  pen.up(at(25, 5));
+  assert.deepEqual(paths()[0].at(-1), [15, 5]);
+  assert.deepEqual([strokes.length, strokes[0].frame, store.state.t], [1, 5, 6]);
 });

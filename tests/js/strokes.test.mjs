@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { denormalise, distanceToPath, farEnough, finish, hit, normalise, simplify, smooth } from "../../src/ivos/server/static/js/pure/strokes.js";
+import { border, denormalise, distanceToPath, farEnough, finish, hit, normalise, simplify, smooth, within } from "../../src/ivos/server/static/js/pure/strokes.js";
 
 const size = { width: 854, height: 480 };
 
@@ -71,4 +71,13 @@ test("points too near the last are not worth adding", () => {
   assert.ok(farEnough([], [0, 0], 5));
   assert.ok(!farEnough([[0, 0]], [1, 1], 5));
   assert.ok(farEnough([[0, 0]], [3, 4], 5));
+});
+
+test("a line leaves the frame where it crosses the border", () => {
+  const size = { width: 30, height: 20 };
+  assert.deepEqual([within([0, 20], size), within([30.1, 5], size), within([5, -0.1], size)], [true, false, false]);
+  assert.deepEqual(border([20, 10], [40, 10], size), [30, 10]);
+  assert.deepEqual(border([10, 10], [10, -10], size), [10, 0]);
+  const [x, y] = border([20, 10], [40, 40], size); // the nearer of two borders
+  assert.deepEqual([x.toFixed(3), y], ["26.667", 20]);
 });

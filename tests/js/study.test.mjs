@@ -14,7 +14,7 @@ beforeEach(() => {
   store = newStore();
   frames = [];
   globalThis.requestAnimationFrame = (call) => frames.push(call);
-  new Playing(store, () => /** @type {any} */ ({ frames: { get: () => true, look() {} } }));
+  new Playing(store, () => /** @type {any} */ ({ frames: { get: () => true, look() {} }, revision: () => null }));
   store.set({ project: /** @type {any} */ ({ clip: CLIP }), t: 2 });
 });
 afterEach(() => delete globalThis.requestAnimationFrame);

@@ -130,6 +130,37 @@ def test_a_full_disk_loses_nothing_of_a_study(serve, davis, tmp_path, monkeypatc
     assert [row.sequence for row in read_rows(file)] == ["ant", "ant"]
 
 
+def test_a_study_measures_whole_rounds_with_strokes_of_the_sequence_on_show(serve, davis):
+    with serve(study_root=davis, user="eve") as client:
+        page = Page(client)
+        ant = study(page)["project_id"]
+        page.open(ant)
+        early = client.post("/api/study/select", json={"frame": 3})
+        assert early.status_code == 409, "the first stroke chooses the frame"
+        assert "the first stroke" in early.json()["error"]["message"]
+        assert study(page)["phase"] == "find"
+        page.stroke(1)
+        for part in ({"first": 1, "last": 2}, {"last": 0}, {"direction": "forward"}):
+            answer = client.post(f"{page.base}/rounds", json={"seq": page.project["seq"], **part})
+            assert "measures whole rounds" in answer.json()["error"]["message"], part
+        page.round(first=0, last=3)
+        client.post("/api/study/select", json={"frame": 2, "project_id": ant})
+        answer = client.post(f"{page.base}/rounds", json={"seq": page.project["seq"]})
+        assert "Draw on the frame first" in answer.json()["error"]["message"]
+        page.stroke(2)
+        page.round()
+        assert study(page)["round"] == 2
+        page.ok(client.post("/api/study/satisfied", json={"project_id": ant}))
+        assert study(page)["sequence"] == "bear"
+        for path, body in (("satisfied", {}), ("select", {"frame": 1})):
+            answer = client.post(
+                f"/api/study/{path}", json={"project_id": ant, **body}
+            )  # a tab that shows the one before
+            assert answer.status_code == 409
+            assert "not the one on show" in answer.json()["error"]["message"]
+        assert study(page)["sequence"] == "bear"
+
+
 def test_a_second_press_of_satisfied_says_that_the_sequence_is_over(serve, davis, monkeypatch):
     whole = study_module.Study.satisfied
     with serve(study_root=davis, user="eve") as client:

@@ -11,7 +11,7 @@ from ivos.errors import SessionOrderError
 from ivos.server.answer_schemas import ExportAnswer, FrameMask, StudyAnswer
 from ivos.server.problems import missing
 from ivos.server.runs import to_runs
-from ivos.server.schemas import ExportRequest, SelectFrame
+from ivos.server.schemas import ExportRequest, OnShow, SelectFrame
 from ivos.server.services import ERRORS, PathFrame, Services, ServicesHere, WorkspaceHere
 from ivos.server.study import Study
 
@@ -62,16 +62,18 @@ def study(here: ServicesHere) -> StudyAnswer:
 def select(here: ServicesHere, request: SelectFrame) -> StudyAnswer:
     """The frame to correct is chosen."""
     found = _study(here)
+    found.check_on_show(request.project_id)
     found.select(request.frame)
     return found.answer()
 
 
 @router.post("/study/satisfied")
-def satisfied(here: ServicesHere) -> StudyAnswer:
+def satisfied(here: ServicesHere, request: OnShow | None = None) -> StudyAnswer:
     """The sequence is done; the next one is shown."""
     found = _study(here)
     if found.project_id is None:
         raise SessionOrderError("The study is finished.")
+    found.check_on_show(request.project_id if request else None)
     with here.sessions.use(found.project_id) as space:
         found.satisfied(space)
     return found.answer()

@@ -29,10 +29,7 @@ router = APIRouter(prefix="/api/projects/{project_id}/rounds", responses=ERRORS)
 def begin(space: WorkspaceHere, here: ServicesHere, request: RoundRequest) -> StreamingResponse:
     """Start a round; the answer is a stream of its frames. The round goes on if nobody reads it."""
     here.library.check_room(bytes_of_round(space), space.folder)
-    if here.study is not None:
-        run = here.study.operate(space.id, lambda: space.begin_round(request))
-    else:
-        run = space.begin_round(request)
+    run = space.begin_round(request) if here.study is None else here.study.operate(space, request)
     return _stream(here, space, run)
 
 

@@ -113,7 +113,13 @@ class ExportRequest(Model):
     last: FrameIndex | None = None
 
 
-class SelectFrame(Model):
+class OnShow(Model):
+    """The project that a page of the study shows; None does not say."""
+
+    project_id: str | None = None
+
+
+class SelectFrame(OnShow):
     """A frame to correct, in study mode."""
 
     frame: FrameIndex

@@ -19,13 +19,15 @@ from ivos.errors import InputError
 from ivos.io.davis import Davis
 from ivos.io.images import ImageFolder
 from ivos.server.answer_schemas import StudyAnswer
+from ivos.server.checks import marked_range
 from ivos.server.library import Library
 from ivos.server.problems import Problem, missing
 from ivos.server.running import RunningRound
-from ivos.server.schemas import StrokeRequest
+from ivos.server.schemas import RoundRequest, StrokeRequest
 from ivos.server.workspace import Workspace
 from ivos.types import LabelMask
 
+NOT_ON_SHOW = "This sequence is not the one on show in the study."
 Clock = Callable[[], float]
 
 
@@ -102,10 +104,25 @@ class Study:
         mask: LabelMask = self._truth.masks[self._truth.frames.index(t)]
         return mask
 
+    def check_on_show(self, project_id: str | None) -> None:
+        """Refuse what a page asks for that shows another project.
+
+        Raises:
+            Problem: It does.
+        """
+        if project_id is not None and project_id != self.project_id:
+            raise Problem(409, "order", NOT_ON_SHOW)
+
     def select(self, t: int) -> None:
-        """The frame to correct; the first stroke does it in round 1."""
+        """The frame to correct; the first stroke does it in round 1.
+
+        Raises:
+            Problem: There is no such frame, or no round yet.
+        """
         with self._lock:
             self._catch_up()
+            if self._meter.doing is Doing.READY:
+                raise Problem(409, "order", "Go to any frame and draw there: the first stroke chooses the frame.")
             if not 0 <= t < self._num_frames:
                 raise missing(f"frame {t}")
             self._meter.scribble(self._clock())
@@ -119,8 +136,7 @@ class Study:
         """
         with self._lock:
             self._catch_up()
-            if project_id != self.project_id:
-                raise Problem(409, "order", "This sequence is not the one on show in the study.")
+            self.check_on_show(project_id)
             if self._meter.doing is Doing.READY:
                 self._meter.scribble(self._clock() - max(0.0, request.end_ms - request.start_ms) / 1000)
                 self._frame = request.frame
@@ -129,13 +145,22 @@ class Study:
             if request.frame != self._frame:
                 raise Problem(409, "order", f"This round is on frame {self._frame}; draw there, then run.")
 
-    def operate(self, project_id: str, begin: Callable[[], RunningRound]) -> RunningRound:
-        """Start a round with the clock."""
+    def operate(self, workspace: Workspace, request: RoundRequest) -> RunningRound:
+        """Start a round with the clock.
+
+        Raises:
+            Problem: Nothing is drawn on the chosen frame, or the round would not go through the whole clip.
+        """
         with self._lock:
-            if project_id != self.project_id or self._meter.doing is not Doing.SCRIBBLE:
+            drawn = self._meter.doing is Doing.SCRIBBLE and workspace.document.present.waiting
+            if workspace.id != self.project_id or not drawn:
                 raise Problem(409, "order", "Draw on the frame first.")
+            within = marked_range(request.first, request.last, self._num_frames)
+            if request.direction != "both" or len(within) < self._num_frames:
+                sentence = "The study measures whole rounds: take the marks away and propagate both ways."
+                raise Problem(409, "order", sentence)
             now = self._clock()
-            self._run = run = begin()
+            self._run = run = workspace.begin_round(request)
             self._meter.operate(now)
             return run
 
@@ -172,8 +197,7 @@ class Study:
         """
         with self._lock:
             self._catch_up()
-            if workspace.id != self.project_id:
-                raise Problem(409, "order", "This sequence is not the one on show in the study.")
+            self.check_on_show(workspace.id)
             name = self._sequences[self._number]
             if all(row.sequence != name for row in self._rows):  # else its rows are written, and the next had no room
                 meter = deepcopy(self._meter)

@@ -50,7 +50,8 @@ export class Masks {
       this.asked.delete(name);
       this.arrived();
     } catch {
-      setTimeout(() => this.asked.delete(name), 1500); // asked again when it is next looked at
+      const again = () => (this.asked.delete(name), this.arrived()); // asked again if somebody still looks
+      setTimeout(again, 1500);
     }
   }
 }

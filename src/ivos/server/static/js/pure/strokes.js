@@ -114,6 +114,27 @@ export function distanceToPath(path, point) {
   return nearest;
 }
 
+/** @param {Pair} point in image pixels @param {Size} size @returns {boolean} whether it is on the frame, its border included */
+export function within([x, y], { width, height }) {
+  return x >= 0 && y >= 0 && x <= width && y <= height;
+}
+
+/**
+ * Where a line leaves the frame.
+ * @param {Pair} from on the frame
+ * @param {Pair} to beyond it
+ * @param {Size} size
+ * @returns {Pair}
+ */
+export function border(from, to, size) {
+  const shares = [size.width, size.height].map((limit, i) => {
+    const edge = to[i] < 0 ? 0 : to[i] > limit ? limit : to[i];
+    return edge === to[i] ? 1 : (edge - from[i]) / (to[i] - from[i]);
+  });
+  const share = Math.min(...shares);
+  return [from[0] + share * (to[0] - from[0]), from[1] + share * (to[1] - from[1])];
+}
+
 /**
  * The stroke under the pointer: the nearest within `reach`, of equally near ones the newest.
  * @template {{path: Pair[]}} S

@@ -16,16 +16,19 @@ import { MODES } from "../pure/composite.js";
 import { neighbour } from "../pure/timeline_layout.js";
 import { toast } from "./dom.js";
 
+const WHOLE_ROUNDS = "A study measures whole rounds: there are no marks in it, and R goes both ways.";
+
 /** @param {Parts} parts @returns {Record<string, () => unknown>} */
 export function makeActions(parts) {
   return { ...lookActions(parts), ...moveActions(parts), ...editActions(parts), ...roundActions(parts), ...appActions(parts) };
 }
 
 /** @param {Parts} parts @returns {(t: number) => void} go to a frame, kept in the clip; refused while a study locks the slider */
-export function goTo({ store }) {
+export function goTo({ store, pen }) {
   return (t) => {
     const { project, study } = store.state;
     if (!project) return;
+    pen?.finish(); // what is drawn belongs to the frame that it was drawn on
     if (study?.slider_locked) return toast("The frame is fixed until you propagate: this is what the study measures.");
     store.set({ t: Math.max(0, Math.min(project.clip.num_frames - 1, Math.round(t))), picked: null, playing: false });
   };
@@ -33,7 +36,7 @@ export function goTo({ store }) {
 
 /** @param {Parts} parts */
 function moveActions(parts) {
-  const { store } = parts;
+  const { store, pen } = parts;
   const go = goTo(parts);
   const by = (/** @type {number} */ d) => () => go(store.state.t + d);
   const marked = (/** @type {1 | -1} */ direction) => () => {
@@ -42,7 +45,8 @@ function moveActions(parts) {
     else go(t);
   };
   const mark = (/** @type {"first" | "last"} */ name) => () => {
-    const { t, first, last } = store.state;
+    const { t, first, last, study } = store.state;
+    if (study) return toast(WHOLE_ROUNDS);
     if (store.state[name] === t) return store.set({ [name]: null });
     if (name === "first") store.set({ first: t, last: last !== null && last < t ? null : last });
     else store.set({ last: t, first: first !== null && first > t ? null : first });
@@ -53,6 +57,7 @@ function moveActions(parts) {
     "frame.previousMarked": marked(-1), "frame.nextMarked": marked(1), "mark.in": mark("first"), "mark.out": mark("last"),
     play: () => {
       if (store.state.study?.slider_locked && !store.state.playing) return go(store.state.t);
+      pen?.finish();
       store.set({ playing: !store.state.playing });
     },
     worst: () => {
@@ -139,6 +144,7 @@ function roundActions({ store, editing, pen }) {
   const run = (/** @type {"both" | "forward" | "backward"} */ direction) => async () => {
     const { first, last, round, project } = store.state;
     if (round) return toast("A round is already running. Esc stops it.");
+    if (store.state.study && direction !== "both") return toast(WHOLE_ROUNDS);
     if (pen.drag) return toast("Lift the pen first; then propagate.");
     if (!project?.annotated.length && !store.state.sending.length) return toast("Draw a scribble on an object first; then propagate.");
     store.set({ picked: null });

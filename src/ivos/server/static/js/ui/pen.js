@@ -5,25 +5,31 @@
  */
 
 import { paint, step } from "../pure/brush.js";
-import { farEnough, finish, hit, normalise } from "../pure/strokes.js";
+import { border, farEnough, finish, hit, normalise, within } from "../pure/strokes.js";
 import { inside, pan, toImage, wheelFactor } from "../pure/view.js";
 import { toast } from "./dom.js";
 
 const REACH = 8; // screen pixels within which a stroke is picked
+const ERASER = 5; // the button that a pen's other end presses
 
 export class Pen {
   /** @param {import("./stage.js").Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.store = stage.store;
-    /** @type {{kind: "stroke" | "paint" | "pan", id: number, began: number, second: boolean, at: {x: number, y: number}, from: [number, number], erase?: boolean, before?: Uint8Array, version?: number} | null} */
+    /** @type {{kind: "stroke" | "paint" | "pan", id: number, began: number, second: boolean, at: {x: number, y: number}, from: [number, number], erase?: boolean, touch?: boolean, before?: Uint8Array, version?: number} | null} */
     this.drag = null;
     this.panned = false; // Space was used to pan: letting it go does not play
+    /** @type {Map<number, {x: number, y: number}>} fingers on the stage, where they are on the screen */
+    this.fingers = new Map();
     const { canvas } = stage;
     canvas.addEventListener("pointerdown", (event) => this.down(event));
     canvas.addEventListener("pointermove", (event) => this.moved(event));
     canvas.addEventListener("pointerup", (event) => this.up(event));
-    canvas.addEventListener("pointercancel", (event) => this.drag?.id === event.pointerId && this.drop());
+    canvas.addEventListener("pointercancel", (event) => {
+      this.fingers.delete(event.pointerId);
+      if (this.drag?.id === event.pointerId) this.drop();
+    });
     canvas.addEventListener("pointerleave", () => this.hover(null));
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
@@ -36,40 +42,46 @@ export class Pen {
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   }
 
-  /** @param {PointerEvent} event @returns {[number, number]} in frame pixels, on the frame; a drag stays in the panel where it began */
+  /** @param {PointerEvent} event @returns {[number, number]} in frame pixels, on the frame or beyond; a drag stays in the panel where it began */
   point(event) {
-    const clip = /** @type {import("../data/types.js").Project} */ (this.stage.project).clip;
     const place = toImage(this.store.state.view, this.screen(event));
-    const [x, y] = this.stage.toFrame(place, this.drag?.second ?? this.stage.inSecond(place));
-    return [Math.max(0, Math.min(clip.width, x)), Math.max(0, Math.min(clip.height, y))];
+    return this.stage.toFrame(place, this.drag?.second ?? this.stage.inSecond(place));
   }
 
   /** @param {PointerEvent} event @returns {"add" | "remove"} */
   kind(event) {
-    return event.button === 2 || (event.buttons & 2) !== 0 || event.altKey ? "remove" : this.store.state.sign;
+    const other = event.button === 2 || event.button === ERASER || (event.buttons & (2 | 32)) !== 0; // of a mouse, or a pen
+    return other || event.altKey ? "remove" : this.store.state.sign;
   }
 
   /** @param {PointerEvent} event */
   down(event) {
     const { state } = this.store;
-    if (this.drag || !this.stage.project) return;
+    if (!this.stage.project) return;
+    if (event.pointerType === "touch" && event.isPrimary) this.fingers.clear(); // the first one: no other is down
+    if (event.pointerType === "touch") this.fingers.set(event.pointerId, this.screen(event));
+    if (event.pointerType === "touch" && this.fingers.size === 2 && (this.drag?.touch || !this.drag)) return this.drop(); // two fingers move the view
+    if (event.pointerType === "pen" && this.drag?.touch) this.drop(); // the hand lies on the screen
+    if (this.drag || this.fingers.size > 1) return;
     this.stage.canvas.focus({ preventScroll: true });
     this.stage.canvas.setPointerCapture(event.pointerId);
     const begin = (/** @type {"stroke" | "paint" | "pan"} */ kind, erase = false) => {
       const at = this.screen(event);
       const second = this.stage.inSecond(toImage(state.view, at));
-      this.drag = { kind, id: event.pointerId, began: Date.now(), second, at, from: this.point(event), erase };
+      const touch = event.pointerType === "touch";
+      this.drag = { kind, id: event.pointerId, began: Date.now(), second, at, from: this.point(event), erase, touch };
     };
     if (event.button === 1 || state.spaceHeld) {
       event.preventDefault();
       begin("pan");
       return this.dress();
     }
-    if (event.button > 2) return;
+    if (event.button > 2 && event.button !== ERASER) return;
     if (state.tool === "select" || ((event.ctrlKey || event.metaKey) && event.button === 0)) return this.pick(event);
     if (!inside(toImage(state.view, this.screen(event)), this.stage.world)) return this.store.set({ picked: null });
     if (!this.mayDraw()) return;
     if (state.tool === "draw") {
+      if (!within(this.point(event), this.stage.project.clip)) return; // between two panels
       this.stage.live = { t: state.t, path: [this.point(event)], kind: this.kind(event), objectId: state.objectId };
       begin("stroke");
       this.store.set({ picked: null, playing: false });
@@ -92,13 +104,15 @@ export class Pen {
     else if (object.locked) toast(`${object.name} is locked. Unlock it in the list of objects to draw on it.`);
     else if (study?.phase === "finished") toast("This study is finished. Thank you.");
     else if (study?.phase === "find" && study.round > 0) toast("Choose the frame to correct first: press A.");
-    else if (this.stage.shown !== t) return false;
+    else if (this.stage.shown !== t) toast("This frame is still on its way. Draw when it is there.");
     else return true;
     return false;
   }
 
   /** @param {PointerEvent} event */
   moved(event) {
+    if (!this.drag && this.fingers.size > 1 && this.fingers.has(event.pointerId)) return this.pinch(event);
+    if (this.fingers.has(event.pointerId)) this.fingers.set(event.pointerId, this.screen(event));
     this.hover(event);
     const { drag, stage } = this;
     if (!drag || drag.id !== event.pointerId) return;
@@ -117,16 +131,45 @@ export class Pen {
     stage.schedule();
   }
 
-  /** @param {[number, number]} point */
+  /** Two fingers: the view moves with their middle and grows with their distance. @param {PointerEvent} event */
+  pinch(event) {
+    const pair = () => [...this.fingers.values()].slice(0, 2);
+    const [a, b] = pair();
+    this.fingers.set(event.pointerId, this.screen(event));
+    const [c, d] = pair();
+    const middle = { x: (c.x + d.x) / 2, y: (c.y + d.y) / 2 };
+    this.stage.move(pan(this.store.state.view, middle.x - (a.x + b.x) / 2, middle.y - (a.y + b.y) / 2));
+    this.stage.zoom(Math.max(1, Math.hypot(c.x - d.x, c.y - d.y)) / Math.max(1, Math.hypot(a.x - b.x, a.y - b.y)), middle);
+  }
+
+  /** A stroke ends where it leaves the frame, and another one begins where the pen comes back. @param {[number, number]} point */
   extend(point) {
-    const { live } = this.stage;
-    if (live && farEnough(live.path, point, 1 / this.store.state.view.scale)) live.path.push(point);
+    const { drag, stage } = this;
+    const { live } = stage;
+    if (!live || !drag || !stage.project) return;
+    const { clip } = stage.project;
+    const [was, is] = [within(drag.from, clip), within(point, clip)];
+    if (is && !was) {
+      if (live.path.length) this.send(drag.began, live);
+      stage.live = { ...live, path: [border(point, drag.from, clip)] };
+      drag.began = Date.now();
+    }
+    const next = is ? point : was ? border(drag.from, point, clip) : null;
+    const path = /** @type {NonNullable<import("./stage.js").Stage["live"]>} */ (stage.live).path;
+    if (next && farEnough(path, next, 1 / this.store.state.view.scale)) path.push(next);
+    drag.from = point;
   }
 
   /** @param {PointerEvent} event */
   up(event) {
+    this.fingers.delete(event.pointerId);
+    if (this.drag?.id === event.pointerId) this.finish();
+  }
+
+  /** Take what was drawn so far, as if the pen were lifted. */
+  finish() {
     const { drag, stage } = this;
-    if (!drag || drag.id !== event.pointerId) return;
+    if (!drag) return;
     this.drag = null;
     if (drag.kind === "stroke" && stage.live) this.send(drag.began, stage.live);
     if (drag.kind === "paint") stage.editing()?.sendBrushwork(drag.version);

@@ -1,8 +1,10 @@
 /** Playback and where the user is: the clock, the frame number, fetching ahead. */
 
-import { frameAfter } from "../pure/playback.js";
+import { frameAfter, wanted } from "../pure/playback.js";
 
 /** @typedef {import("../state.js").State} State */
+
+const MASKS_AHEAD = 8;
 
 export class Playing {
   /** @param {import("../state.js").AppStore} store @param {() => import("../data/editing.js").Editing | null} editing */
@@ -12,12 +14,24 @@ export class Playing {
     this.began = { t: 0, at: 0 };
     this.running = false;
     store.watch(["playing"], () => this.toggle());
-    store.watch(["t", "playing", "project"], (s) => editing()?.frames.look(s.t, s.playing ? this.range(s) : null));
+    store.watch(["t", "playing", "project"], (s) => {
+      editing()?.frames.look(s.t, s.playing ? this.range(s) : null);
+      if (s.playing) this.fetchMasks(s);
+    });
   }
 
   /** What plays: from mark to mark. @param {State} s @returns {import("../pure/playback.js").Range} */
   range(s) {
     return { first: s.first ?? 0, last: s.last ?? (s.project?.clip.num_frames ?? 1) - 1 };
+  }
+
+  /** Have the masks of the next frames here when these are shown. @param {State} s */
+  fetchMasks(s) {
+    const here = this.editing();
+    for (const t of here ? wanted(s.t, this.range(s), MASKS_AHEAD, 0, true) : []) {
+      const revision = here?.revision(t, s.before) ?? null;
+      if (revision !== null) here?.masks.fetch(t, revision);
+    }
   }
 
   toggle() {

@@ -87,6 +87,7 @@ export class Stage {
     if (!box.width || !box.height) return;
     this.size = { width: box.width, height: box.height };
     if (this.fitted) this.fit();
+    else this.move(this.store.state.view); // what was in sight stays there
     this.schedule();
   }
 

@@ -21,9 +21,14 @@ export function studyPanel(store, open) {
       if (study.project_id && study.project_id !== store.state.project?.id) await open(study.project_id);
       store.set({ study, ...held(study) }); // after its clip, so that the panel never speaks of a clip that is not there yet
     });
-    taken = turn.catch(report);
+    taken = turn.catch((error) => {
+      report(error);
+      if (method === "POST") take("GET", "/study"); // another tab may be ahead
+    });
     return taken;
   };
+  const onShow = () => ({ project_id: store.state.project?.id ?? null });
+  document.addEventListener("visibilitychange", () => !document.hidden && store.state.study && take("GET", "/study"));
   store.watch(["project", "round"], () => {
     if (!store.state.study || asking) return;
     asking = true;
@@ -32,7 +37,8 @@ export function studyPanel(store, open) {
   store.watch(["study"], ({ study }) => {
     const box = $("study");
     box.hidden = !study;
-    if (study) refill(box, JSON.stringify(study), () => content(study, () => take("POST", "/study/satisfied")));
+    if (study) refill(box, JSON.stringify(study), () => content(study, () => take("POST", "/study/satisfied", { body: onShow() })));
+    document.body.classList.toggle("studying", Boolean(study));
   });
   return {
     begin: () => take("GET", "/study"),
@@ -41,7 +47,8 @@ export function studyPanel(store, open) {
       if (!study) return;
       store.set({ playing: false });
       if (study.phase !== "find") return toast("A frame is already chosen; scribble on it and press R.");
-      return take("POST", "/study/select", { body: { frame: t } });
+      if (study.round < 1) return toast("Go to any frame and draw there: the first stroke chooses the frame.");
+      return take("POST", "/study/select", { body: { ...onShow(), frame: t } });
     },
   };
 }
@@ -60,7 +67,7 @@ function content(study, satisfied) {
   const buttons = h(
     "div",
     { class: "line" },
-    h("button", { class: "plain small", "data-action": "study.select", disabled: study.phase !== "find", "data-tip": "Choose this frame; the slider locks" }, "Annotate this frame"),
+    h("button", { class: "plain small", "data-action": "study.select", disabled: study.phase !== "find" || study.round < 1, "data-tip": "Choose this frame; the slider locks" }, "Annotate this frame"),
     h("button", { class: "plain small", disabled: study.phase !== "find" || study.round < 1, onclick: satisfied, "data-tip": "The result is good enough: go to the next sequence" }, icon("check"), "Satisfied"),
   );
   return [h("header", {}, h("h2", {}, `Study: ${study.user}`)), h("div", { class: "study-grid" }, h("p", { class: "phase" }, PHASES[study.phase]), h("p", { class: "quiet" }, facts), ...(over ? [] : [buttons]))];

@@ -102,8 +102,14 @@ export class Timeline {
   thumbnail(t, project) {
     const bitmap = this.editing()?.frames.kept.entries.get(t)?.value;
     if (!bitmap) return [];
-    const canvas = /** @type {HTMLCanvasElement} */ (h("canvas", { height: 72, width: Math.round((72 * project.clip.width) / project.clip.height) }));
+    const canvas = /** @type {HTMLCanvasElement} */ (h("canvas", thumbnailSize(project.clip)));
     /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")).drawImage(bitmap, 0, 0, canvas.width, canvas.height);
     return [canvas];
   }
+}
+
+/** The size of a hover picture of a clip, at most 160 x 72. @param {{width: number, height: number}} clip */
+function thumbnailSize({ width, height }) {
+  const scale = Math.min(72 / height, 160 / width);
+  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
 }

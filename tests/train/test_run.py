@@ -1,5 +1,6 @@
 """Whole runs: resume after a kill, several processes, settings that are refused."""
 
+import errno
 import math
 import shutil
 import signal
@@ -164,6 +165,16 @@ def test_two_runs_do_not_train_into_one_folder_at_once(data, lite_weights, tmp_p
     run(config, once_more)
     assert len(refused) == 1
     run(config)  # it is free again
+
+
+def test_a_run_trains_where_the_file_system_has_no_locks(data, lite_weights, tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def unknown(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", unknown)
+    assert run(AnetTraining(**settings(data, lite_weights, out=tmp_path, steps=1))).is_file()
 
 
 def test_a_run_that_diverges_says_so_and_keeps_its_last_checkpoint(data, lite_weights, tmp_path):

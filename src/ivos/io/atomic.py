@@ -71,12 +71,19 @@ def make_folder(path: str | Path) -> Path:
 
 
 def take_lock(file: IO[bytes]) -> None:
-    """Take an open file for whoever opened it, until it is closed; raise OSError at once if somebody else has it."""
+    """Take an open file for whoever opened it, until it is closed; raise OSError at once if somebody else has it.
+
+    A file system without locks, as some of clusters are, keeps nobody out.
+    """
     if sys.platform == "win32":
         file.seek(0x7FFFFFFF)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
     else:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP):
+                raise
 
 
 def output_error(path: Path, error: OSError) -> OutputError:

@@ -189,6 +189,11 @@ def test_a_folder_of_another_run_is_refused(davis: Davis, make_davis: Callable[.
     other = make_davis({"one": 1, "two": 2}, size=(40, 48))  # as many frames and objects, the same names
     with pytest.raises(InputError, match=r"one\.001\.json' is the result of other images, masks or first strokes"):
         run(as_source(only_strokes), Davis(other), NO_BUDGET, Execution(), tmp_path)
+    older = json.loads((tmp_path / "samples/one.001.json").read_text())
+    del older["files"]
+    (tmp_path / "samples/one.001.json").write_text(json.dumps(older))
+    with pytest.raises(InputError, match="kept by an older version"):
+        run(as_source(only_strokes), davis, NO_BUDGET, Execution(), tmp_path)
     (tmp_path / "samples/one.001.json").write_text("{")
     with pytest.raises(InputError, match="cannot be read"):
         run(as_source(only_strokes), davis, NO_BUDGET, Execution(), tmp_path)

@@ -126,6 +126,8 @@ def test_frames_in_memory():
     assert (len(frames), frames.size, frames.fps) == (2, (3, 4), 12.0)
     assert np.array_equal(frames[1], pixels[1])
     assert np.array_equal(ArrayFrames(list(pixels))[1], pixels[1])
+    with pytest.raises(InputError, match="different sizes"):
+        ArrayFrames([pixels[0], pixels[1][:2]])
     frames[0][:] = 0
     assert np.array_equal(frames[0], np.arange(36).reshape(3, 4, 3))
 

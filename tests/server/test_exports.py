@@ -92,6 +92,9 @@ def test_a_finished_export_can_still_be_fetched_when_the_project_was_let_go(done
     assert (again["status"], again["format"], again["url"], again["bytes"]) == ("done", "binary", url, len(content))
     export(done, format="palette")
     assert done.ok(done.client.get(done.base))["export"]["number"] == again["number"] + 1
+    done.client.app._app.state.services.sessions.unload_idle(0)
+    (Path(again["path"]).parents[1] / "007").write_text("no folder of ours")
+    assert done.ok(done.client.get(done.base))["export"]["number"] == again["number"] + 1
 
 
 def test_binary_pngs_of_one_object_in_a_range(done):

@@ -153,7 +153,8 @@ def test_a_run_ends_well_though_the_file_that_it_began_with_is_gone(data, lite_w
     assert len(read_card(path)["a-net"]["init_digest"]) == 64
 
 
-def test_two_runs_do_not_train_into_one_folder_at_once(data, lite_weights, tmp_path):
+def test_two_runs_do_not_train_into_one_folder_at_once(data, lite_weights, tmp_path, monkeypatch):
+    monkeypatch.setattr("ivos.train.loop.PATIENCE_SECONDS", 0.3)
     config = AnetTraining(**settings(data, lite_weights, out=tmp_path, steps=1))
     refused = []
 

@@ -68,7 +68,12 @@ class Store:
             raise InputError(f"The stored result '{file}' is damaged ({error!r}); delete it and run again.") from error
         if result.error is not None:
             return None
-        if content.get("files") != sample.digest():
+        if "files" not in content:
+            raise InputError(
+                f"'{file}' was kept by an older version, which did not note what it was played on. "
+                "Use another output folder, or delete that file to have the sequence played again."
+            )
+        if content["files"] != sample.digest():
             raise InputError(
                 f"'{file}' is the result of other images, masks or first strokes than those that '{sample.clip.name}' "
                 "has now. Use another output folder, or delete that file to have the sequence played again."

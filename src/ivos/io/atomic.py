@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -70,20 +71,36 @@ def make_folder(path: str | Path) -> Path:
     return path
 
 
-def take_lock(file: IO[bytes]) -> None:
-    """Take an open file for whoever opened it, until it is closed; raise OSError at once if somebody else has it.
+def take_lock(file: IO[bytes], seconds: float = 0.0) -> bool:
+    """Whether an open file could be taken for whoever opened it, until it is closed; tried for so many seconds.
 
     A file system without locks, as some of clusters are, keeps nobody out.
     """
-    if sys.platform == "win32":
-        file.seek(0x7FFFFFFF)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        try:
+    until = time.monotonic() + seconds
+    while not _taken(file):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _taken(file: IO[bytes]) -> bool:
+    try:
+        if sys.platform == "win32":
+            file.seek(0x7FFFFFFF)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP):
-                raise
+    except OSError as error:
+        return error.errno in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
+    return True
+
+
+def free_lock(file: IO[bytes]) -> None:
+    """Give a file back before it is closed, for processes, too, that were forked from this one and have it open."""
+    if sys.platform != "win32":
+        with suppress(OSError):
+            fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
 
 def output_error(path: Path, error: OSError) -> OutputError:

@@ -31,6 +31,8 @@ _UPRIGHT = MappingProxyType(
 )
 """What turns the pixels upright, by EXIF orientation."""
 _TURNED_ORIENTATIONS = {5, 6, 7, 8}
+_ORIENTED = frozenset({"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"})
+"""Parts of a PNG that may say how it is turned."""
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -90,7 +92,7 @@ def _orientation(image: Image.Image) -> int:
 
     Of a PNG only what stands before its pixels counts: to look behind them Pillow would decode every image of a folder.
     """
-    if image.format == "PNG" and "exif" not in image.info:
+    if image.format == "PNG" and not _ORIENTED.intersection(image.info):
         return 1
     found = image.getexif().get(_ORIENTATION_TAG)
     return found if isinstance(found, int) else 1
@@ -164,7 +166,10 @@ class ArrayFrames:
         Raises:
             InputError: It is not (T, H, W, 3) uint8 with at least one pixel and frame, or the rate is not positive.
         """
-        pixels = np.asarray(pixels)
+        try:
+            pixels = np.asarray(pixels)
+        except ValueError as error:
+            raise InputError("Frames in memory are of different sizes; expected (T, H, W, 3) uint8 RGB.") from error
         if pixels.ndim != 4 or pixels.shape[3] != 3 or pixels.dtype != np.uint8 or not pixels.size:
             raise InputError(
                 f"Frames in memory have shape {pixels.shape} and type {pixels.dtype}; "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import gc
 import operator
 import os
 import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, SupportsIndex
+from typing import Any, ClassVar, SupportsIndex
 
 import av
 import av.container
@@ -24,6 +25,22 @@ from ivos.types import Frames, Pixels
 _DEFAULT_FPS = 24.0
 _OWN = frozenset({"_lock", "_cache", "_process", "_container", "_stream", "_run", "_next"})
 """What each reader of a file has for itself, in memory and in process."""
+
+
+class _Forked:
+    """What a forked process must not free, and the lock that its threads take turns by."""
+
+    lock = threading.Lock()
+    left_behind: ClassVar[list[object]] = []
+
+
+def _in_child() -> None:
+    gc.freeze()  # decoders that the parent has not collected yet must not be freed here either
+    _Forked.lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
 
 
 def read_video(path: str | Path) -> Frames:
@@ -114,8 +131,8 @@ class VideoFile:
         if not -len(self) <= index < len(self):
             raise IndexError(f"Frame {index} was asked for; '{self.path}' has the frames 0 to {len(self) - 1}.")
         index %= len(self)
-        if self._process != os.getpid():  # forked: the decoder's threads stayed behind
-            self._begin()
+        if self._process != os.getpid():  # forked
+            self._settle()
         with self._lock:
             if index not in self._cache:
                 self._fetch(index)
@@ -142,9 +159,16 @@ class VideoFile:
         self._begin()
 
     def _begin(self) -> None:
-        self._lock, self._process = threading.RLock(), os.getpid()
-        self._cache = LRUCache(self._room)
+        self._lock, self._cache = threading.RLock(), LRUCache(self._room)
         self._open()
+        self._process = os.getpid()
+
+    def _settle(self) -> None:
+        """Begin anew in a forked process: the decoder's threads stayed behind, and to free it is to wait for them."""
+        with _Forked.lock:
+            if self._process != os.getpid():
+                _Forked.left_behind.append((self._container, self._stream, self._run))
+                self._begin()
 
     def _make_index(self) -> VideoIndex:
         try:

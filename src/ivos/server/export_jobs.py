@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -115,7 +116,9 @@ class KeptExport:
 def kept_exports(folder: Path, project_id: str) -> Iterator[KeptExport]:
     """The exports whose files are in a project's export folder."""
     for place in folder.glob("[0-9][0-9][0-9]*"):
-        files = [path for path in place.iterdir() if not path.name.startswith(".")] if place.name.isdigit() else []
+        files: list[Path] = []
+        with suppress(OSError):  # no folder of ours
+            files = [path for path in place.iterdir() if not path.name.startswith(".") and place.name.isdigit()]
         for kind in get_args(ExportFormat):
             if len(files) == 1 and files[0].name.endswith(SUFFIXES[kind]):
                 yield KeptExport(int(place.name), project_id, files[0], kind)

@@ -34,11 +34,9 @@ class Journal:
             self._file: IO[bytes] = path.open("a+b", buffering=0)
         except OSError as error:
             raise output_error(path, error) from error
-        try:
-            take_lock(self._file)
-        except OSError as error:
+        if not take_lock(self._file, seconds=0.2):  # somebody may just look whether it is taken
             self._file.close()
-            raise open_elsewhere(path.parent) from error
+            raise open_elsewhere(path.parent)
         try:
             self.events: list[Event] = self._read()
         except BaseException:
@@ -92,11 +90,7 @@ def is_held(path: Path) -> bool:
     except OSError:
         return False  # there is none, or it may not be written, which whoever opens it is told
     with file:
-        try:
-            take_lock(file)
-        except OSError:
-            return True
-    return False
+        return not take_lock(file)
 
 
 def open_elsewhere(folder: Path) -> InputError:

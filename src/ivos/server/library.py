@@ -194,10 +194,10 @@ class Library:
 
     def demo(self, can_open: Callable[[str], bool]) -> str:
         """The id of a project with the bundled clip; an untouched one is used again, if it can be opened."""
-        for project_id in filter(can_open, self.ids()):
-            manifest = read_manifest(self.folder(project_id))
+        for project_id in self.ids():
             journal = self.folder(project_id) / JOURNAL
-            if manifest.name == DEMO_NAME and (not journal.exists() or journal.stat().st_size == 0):
+            untouched = not journal.exists() or journal.stat().st_size == 0
+            if untouched and read_manifest(journal.parent).name == DEMO_NAME and can_open(project_id):
                 return project_id
         return self.create(DEMO_CLIP, DEMO_CLIP.name, move=False, title=DEMO_NAME)
 

@@ -77,7 +77,7 @@ class Sessions:
 
     def can_open(self, project_id: str) -> bool:
         """Whether no other server has a project open."""
-        with self._lock:
+        with self._gate(project_id), self._lock:
             return project_id in self._open or not is_held(self.library.folder(project_id) / JOURNAL)
 
     def _gate(self, project_id: str) -> threading.Lock:

@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ivos.errors import InputError
-from ivos.io.atomic import make_folder, take_lock
+from ivos.io.atomic import free_lock, make_folder, take_lock
 from ivos.model.weights import device_called
 from ivos.train.checkpoint import Average, Progression, State, load_checkpoint, save_checkpoint
 from ivos.train.config import rate_factor
@@ -34,6 +34,7 @@ from ivos.train.stages import Batch, Stage
 from ivos.train.whole_batch import Place, share_batches
 
 CHECKPOINT, LOG, CURVE, LOCK = "checkpoint.pt", "log.csv", "loss.png", ".lock"
+PATIENCE_SECONDS = 12.0  # workers of a run that was killed hold its folder for a moment
 CHECKPOINTS_A_GRID = 10  # a picture of samples is replaced this often before the next one is begun
 
 
@@ -187,16 +188,19 @@ def _alone(fabric: Fabric, folder: Path) -> Iterator[None]:
     Raises:
         InputError: Another run has it.
     """
-    taken = False
-    with (folder / LOCK).open("ab") as file:
+    file, refused = None, False
+    try:
         if fabric.is_global_zero:
-            try:
-                take_lock(file)
-            except OSError:
-                taken = True
-        if _agreed(fabric, taken):
+            with suppress(OSError):  # another user's, say; whether the folder can be written to is known
+                file = (folder / LOCK).open("ab")
+            refused = file is not None and not take_lock(file, PATIENCE_SECONDS)
+        if _agreed(fabric, refused):
             raise InputError(f"Another run trains into '{folder}' now; wait until it is over, or give another folder.")
         yield
+    finally:
+        if file is not None:
+            free_lock(file)
+            file.close()
 
 
 def _devices(run: Run) -> int:

@@ -32,7 +32,7 @@ beforeEach(() => {
     sendBrushwork: Editing.prototype.sendBrushwork, dropBrushwork: Editing.prototype.dropBrushwork, release: Editing.prototype.release,
   };
   stage = {
-    store, live: null, cursor: null, shown: 5, world: CLIP,
+    store, live: null, laid: [], cursor: null, shown: 5, world: CLIP,
     canvas: {
       addEventListener: (name, call) => (heard[name] = call), focus() {}, setPointerCapture() {}, classList: { toggle() {} },
       getBoundingClientRect: () => ({ left: 0, top: 0, width: 30, height: 20 }),
@@ -184,11 +184,27 @@ const paths = () => strokes.map(({ path }) => path.map(([x, y]) => [Math.round(x
 test("a stroke ends at the border of the frame, and another begins where the pen comes back", () => {
   pen.down(at(25, 5));
   for (const [x, y] of [[28, 5], [40, 5], [40, 15], [28, 15], [25, 15]]) pen.moved(at(x, y));
+  assert.equal(strokes.length, 0, "nothing is sent before the pen is lifted: Esc takes all of it back");
   pen.up(at(25, 15));
   const [first, second] = paths();
   assert.equal(strokes.length, 2);
   assert.deepEqual([first[0], first.at(-1)], [[25, 5], [29, 5]]);
   assert.deepEqual([second[0], second.at(-1)], [[29, 15], [25, 15]]);
+});
+
+test("a hand that wavers along the border draws one stroke", () => {
+  pen.down(at(28, 2));
+  for (let y = 3; y < 18; y += 1) pen.moved(at(y % 2 ? 31 : 28, y));
+  pen.up(at(29, 18));
+  assert.equal(strokes.length, 1);
+});
+
+test("a drag that left the frame and came back is dropped whole", () => {
+  pen.down(at(25, 5));
+  for (const [x, y] of [[28, 5], [45, 5], [45, 15], [25, 15]]) pen.moved(at(x, y));
+  assert.equal(pen.drop(), true);
+  pen.up(at(25, 15));
+  assert.equal(strokes.length, 0);
 });
 
 test("the brush paints what it covers, not what lies beside the frame", () => {
@@ -226,9 +242,35 @@ test("a pen draws although a hand lies on the screen, and its other end takes aw
   pen.up({ ...tip, clientX: 20 });
   pen.up(finger(1, 6, 15));
   assert.deepEqual(strokes.map(({ kind }) => kind), ["add"]);
+  pen.down(finger(1, 5, 15)); // the hand again
+  pen.down(finger(2, 9, 15));
   pen.down({ ...tip, button: 5, buttons: 32 });
   pen.up({ ...tip, button: 5, buttons: 0 });
   assert.deepEqual(strokes.map(({ kind }) => kind), ["add", "remove"]);
+});
+
+test("a second finger that comes late does not take a stroke back", () => {
+  pen.down(finger(1, 5, 5));
+  pen.drag.began -= 1000;
+  pen.moved(finger(1, 15, 5));
+  pen.down(finger(2, 25, 15));
+  pen.moved(finger(1, 20, 5));
+  pen.up(finger(1, 20, 5));
+  pen.up(finger(2, 25, 15));
+  assert.equal(strokes.length, 1);
+});
+
+test("in a study a key that may not leave the frame does not end the stroke, and no key ends a pan", () => {
+  const actions = makeActions(/** @type {any} */ ({ store, stage, pen, editing: () => stage.editing() }));
+  store.set({ study: /** @type {any} */ ({ slider_locked: true, frame: 5, round: 0, phase: "scribble" }) });
+  pen.down(at(5, 5));
+  quietly(() => actions["frame.next"]());
+  assert.equal(pen.drag?.kind, "stroke");
+  pen.up(at(5, 5));
+  store.set({ study: null });
+  pen.down({ ...at(5, 5), button: 1 });
+  actions["frame.next"]();
+  assert.equal(pen.drag?.kind, "pan");
 });
 
 test("going to another frame ends the drag", () => {

@@ -20,8 +20,6 @@ import { RoundRunner } from "./round_runner.js";
 import { watchOtherTabs } from "./other_tabs.js";
 import { Unsent } from "./unsent.js";
 
-const OVERTAKEN = "Another tab changed this project; its state is shown now. Repeat your last step.";
-
 export class Editing {
   /**
    * @param {Project} project
@@ -94,7 +92,7 @@ export class Editing {
       } catch (error) {
         if (!(error instanceof ApiError) || error.code !== "stale") throw error;
         await this.reload();
-        if (!how.again) throw new ApiError("stale", OVERTAKEN);
+        if (!how.again) throw new ApiError("stale", "Another tab changed this project; its state is shown now. Repeat your last step.");
         return work();
       }
     };
@@ -168,7 +166,7 @@ export class Editing {
     if (work.version === version) return this.release(work);
     const runs = encode(work.labels);
     await this.queue(async () => {
-      if (this.revision(work.t, false) !== work.revision) throw new ApiError("stale", OVERTAKEN);
+      if (this.revision(work.t, false) !== work.revision) throw new ApiError("changed", "The mask changed while you painted; it is shown as it is now. Paint again.");
       await this.send("POST", "/paint", { frame: work.t, runs });
       work.revision = this.revision(work.t, false);
     });

@@ -114,9 +114,14 @@ export function distanceToPath(path, point) {
   return nearest;
 }
 
-/** @param {Pair} point in image pixels @param {Size} size @returns {boolean} whether it is on the frame, its border included */
-export function within([x, y], { width, height }) {
-  return x >= 0 && y >= 0 && x <= width && y <= height;
+/** @param {Pair} point in image pixels @param {Size} size @param {number} [beyond] @returns {boolean} whether it is on the frame, or so many pixels beyond its border */
+export function within([x, y], { width, height }, beyond = 0) {
+  return x >= -beyond && y >= -beyond && x <= width + beyond && y <= height + beyond;
+}
+
+/** @param {Pair} point in image pixels @param {Size} size @returns {Pair} the nearest point on the frame */
+export function onto([x, y], { width, height }) {
+  return [Math.max(0, Math.min(width, x)), Math.max(0, Math.min(height, y))];
 }
 
 /**

@@ -28,8 +28,8 @@ export function goTo({ store, pen }) {
   return (t) => {
     const { project, study } = store.state;
     if (!project) return;
-    pen?.finish(); // what is drawn belongs to the frame that it was drawn on
     if (study?.slider_locked) return toast("The frame is fixed until you propagate: this is what the study measures.");
+    pen?.endDrawing();
     store.set({ t: Math.max(0, Math.min(project.clip.num_frames - 1, Math.round(t))), picked: null, playing: false });
   };
 }
@@ -57,7 +57,7 @@ function moveActions(parts) {
     "frame.previousMarked": marked(-1), "frame.nextMarked": marked(1), "mark.in": mark("first"), "mark.out": mark("last"),
     play: () => {
       if (store.state.study?.slider_locked && !store.state.playing) return go(store.state.t);
-      pen?.finish();
+      pen?.endDrawing();
       store.set({ playing: !store.state.playing });
     },
     worst: () => {
@@ -124,7 +124,7 @@ function editActions({ store, editing, pen }) {
       return remove((strokes) => strokes.filter((stroke) => stroke.object_id === objectId));
     },
     undo: () => (pen.drop() ? undefined : takeStep(store, editing, "undo")),
-    redo: () => takeStep(store, editing, "redo"),
+    redo: () => (pen.drop() ? undefined : takeStep(store, editing, "redo")),
   };
 }
 

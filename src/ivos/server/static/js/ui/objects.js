@@ -15,6 +15,7 @@ export function objectList(store, editing) {
   const draw = () => {
     const { project, objectId } = store.state;
     if (!project) return;
+    if (!project.objects.some(({ id }) => id === renaming)) renaming = 0; // deleted in another tab
     const typing = /** @type {HTMLInputElement | null} */ (list.querySelector("input.name"));
     const typed = typing && { name: typing.value, from: typing.selectionStart, to: typing.selectionEnd };
     refilling = true;

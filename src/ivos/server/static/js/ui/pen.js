@@ -5,11 +5,13 @@
  */
 
 import { paint, step } from "../pure/brush.js";
-import { border, farEnough, finish, hit, normalise, within } from "../pure/strokes.js";
+import { border, farEnough, finish, hit, normalise, onto, within } from "../pure/strokes.js";
 import { inside, pan, toImage, wheelFactor } from "../pure/view.js";
 import { toast } from "./dom.js";
 
 const REACH = 8; // screen pixels within which a stroke is picked
+const PINCH_MS = 400; // a second finger that comes later is a slip
+const PALM_MS = 1500; // so long after a pen was seen, what touches is the hand that holds it
 const ERASER = 5; // the button that a pen's other end presses
 
 export class Pen {
@@ -22,6 +24,7 @@ export class Pen {
     this.panned = false; // Space was used to pan: letting it go does not play
     /** @type {Map<number, {x: number, y: number}>} fingers on the stage, where they are on the screen */
     this.fingers = new Map();
+    this.penned = 0; // when a pen was last seen
     const { canvas } = stage;
     canvas.addEventListener("pointerdown", (event) => this.down(event));
     canvas.addEventListener("pointermove", (event) => this.moved(event));
@@ -54,15 +57,23 @@ export class Pen {
     return other || event.altKey ? "remove" : this.store.state.sign;
   }
 
+  /** @param {PointerEvent} event of a finger that comes down @returns {boolean} whether it is not to draw: of a hand beside a pen, or the second one, which moves the view */
+  secondFinger(event) {
+    if (Date.now() - this.penned < PALM_MS) return true;
+    if (event.isPrimary) this.fingers.clear(); // no other is down
+    this.fingers.set(event.pointerId, this.screen(event));
+    if (this.fingers.size < 2) return false;
+    if (this.drag?.touch && Date.now() - this.drag.began < PINCH_MS) this.drop(); // what the first one drew until then
+    return true;
+  }
+
   /** @param {PointerEvent} event */
   down(event) {
     const { state } = this.store;
     if (!this.stage.project) return;
-    if (event.pointerType === "touch" && event.isPrimary) this.fingers.clear(); // the first one: no other is down
-    if (event.pointerType === "touch") this.fingers.set(event.pointerId, this.screen(event));
-    if (event.pointerType === "touch" && this.fingers.size === 2 && (this.drag?.touch || !this.drag)) return this.drop(); // two fingers move the view
+    if (event.pointerType === "touch" && this.secondFinger(event)) return;
     if (event.pointerType === "pen" && this.drag?.touch) this.drop(); // the hand lies on the screen
-    if (this.drag || this.fingers.size > 1) return;
+    if (this.drag) return;
     this.stage.canvas.focus({ preventScroll: true });
     this.stage.canvas.setPointerCapture(event.pointerId);
     const begin = (/** @type {"stroke" | "paint" | "pan"} */ kind, erase = false) => {
@@ -82,7 +93,7 @@ export class Pen {
     if (!this.mayDraw()) return;
     if (state.tool === "draw") {
       if (!within(this.point(event), this.stage.project.clip)) return; // between two panels
-      this.stage.live = { t: state.t, path: [this.point(event)], kind: this.kind(event), objectId: state.objectId };
+      this.stage.live = { t: state.t, path: [this.point(event)], kind: this.kind(event), objectId: state.objectId, began: Date.now() };
       begin("stroke");
       this.store.set({ picked: null, playing: false });
     } else if (this.takeBrush()) {
@@ -111,7 +122,9 @@ export class Pen {
 
   /** @param {PointerEvent} event */
   moved(event) {
-    if (!this.drag && this.fingers.size > 1 && this.fingers.has(event.pointerId)) return this.pinch(event);
+    if (event.pointerType === "pen") this.penned = Date.now();
+    const palm = Date.now() - this.penned < PALM_MS;
+    if (!this.drag && !palm && this.fingers.size > 1 && this.fingers.has(event.pointerId)) return this.pinch(event);
     if (this.fingers.has(event.pointerId)) this.fingers.set(event.pointerId, this.screen(event));
     this.hover(event);
     const { drag, stage } = this;
@@ -145,18 +158,16 @@ export class Pen {
   /** A stroke ends where it leaves the frame, and another one begins where the pen comes back. @param {[number, number]} point */
   extend(point) {
     const { drag, stage } = this;
-    const { live } = stage;
-    if (!live || !drag || !stage.project) return;
+    if (!stage.live || !drag || !stage.project) return;
     const { clip } = stage.project;
-    const [was, is] = [within(drag.from, clip), within(point, clip)];
+    const pixel = 1 / this.store.state.view.scale;
+    const [was, is] = [drag.from, point].map((at) => within(at, clip, REACH * pixel)); // along the border a hand is not that sure
     if (is && !was) {
-      if (live.path.length) this.send(drag.began, live);
-      stage.live = { ...live, path: [border(point, drag.from, clip)] };
-      drag.began = Date.now();
+      stage.laid.push({ ...stage.live, ended: Date.now() });
+      stage.live = { ...stage.live, began: Date.now(), path: [border(onto(point, clip), drag.from, clip)] };
     }
-    const next = is ? point : was ? border(drag.from, point, clip) : null;
-    const path = /** @type {NonNullable<import("./stage.js").Stage["live"]>} */ (stage.live).path;
-    if (next && farEnough(path, next, 1 / this.store.state.view.scale)) path.push(next);
+    const next = is ? onto(point, clip) : was ? border(onto(drag.from, clip), point, clip) : null;
+    if (next && farEnough(stage.live.path, next, pixel)) stage.live.path.push(next);
     drag.from = point;
   }
 
@@ -171,18 +182,29 @@ export class Pen {
     const { drag, stage } = this;
     if (!drag) return;
     this.drag = null;
-    if (drag.kind === "stroke" && stage.live) this.send(drag.began, stage.live);
+    if (drag.kind === "stroke") for (const each of [...stage.laid, stage.live]) if (each) this.send(each);
     if (drag.kind === "paint") stage.editing()?.sendBrushwork(drag.version);
-    stage.live = null;
-    this.dress();
-    stage.schedule();
+    this.clear();
   }
 
-  /** @param {number} began @param {NonNullable<import("./stage.js").Stage["live"]>} live */
-  send(began, live) {
+  /** Another frame is gone to: what is drawn belongs to the one that it was drawn on. */
+  endDrawing() {
+    if (this.drag && this.drag.kind !== "pan") this.finish();
+  }
+
+  /** Nothing is under the pen any more. */
+  clear() {
+    this.stage.live = null;
+    this.stage.laid = [];
+    this.dress();
+    this.stage.schedule();
+  }
+
+  /** @param {NonNullable<import("./stage.js").Stage["live"]>} live */
+  send(live) {
     const project = /** @type {import("../data/types.js").Project} */ (this.stage.project);
     const path = normalise(finish(live.path, 1 / this.store.state.view.scale), project.clip).slice(0, 5000);
-    const stroke = { frame: live.t, object_id: live.objectId, kind: live.kind, path, start_ms: began, end_ms: Date.now() };
+    const stroke = { frame: live.t, object_id: live.objectId, kind: live.kind, path, start_ms: live.began, end_ms: live.ended ?? Date.now() };
     this.stage.editing()?.addStroke(stroke);
   }
 
@@ -190,10 +212,8 @@ export class Pen {
   drop() {
     const { drag, stage } = this;
     this.drag = null;
-    stage.live = null;
     if (drag?.before) stage.editing()?.dropBrushwork(drag.before);
-    this.dress();
-    stage.schedule();
+    this.clear();
     return drag !== null && drag.kind !== "pan";
   }
 

@@ -32,8 +32,11 @@ export class Stage {
     this.shown = -1; // the frame on screen: lags behind `t` until its bitmap is there
     this.fitted = true;
     this.scheduled = false;
-    /** @type {{t: number, path: [number, number][], kind: "add" | "remove", objectId: number} | null} the stroke under the pen */
+    /** @typedef {{t: number, path: [number, number][], kind: "add" | "remove", objectId: number, began: number, ended?: number}} Live */
+    /** @type {Live | null} the stroke under the pen */
     this.live = null;
+    /** @type {Live[]} what the same drag drew before the pen left the frame */
+    this.laid = [];
     /** @type {{x: number, y: number, kind: "add" | "remove"} | null} */
     this.cursor = null;
     new ResizeObserver(() => this.resize()).observe(this.canvas);
@@ -211,10 +214,11 @@ export class Stage {
         colour: object ? colourOf(object) : WHITE, kind: stroke.kind, width, picked: stroke.id === s.picked, faint: stroke.round !== null,
       });
     }
-    if (this.live?.path.length && this.live.t === this.shown) {
-      const { kind, objectId } = this.live;
+    for (const live of [...this.laid, this.live]) {
+      if (!live?.path.length || live.t !== this.shown) continue;
+      const { kind, objectId } = live;
       const object = colours.get(objectId);
-      drawStroke(this.context, onScreen(this.live.path), { colour: object ? colourOf(object) : WHITE, kind, width });
+      drawStroke(this.context, onScreen(live.path), { colour: object ? colourOf(object) : WHITE, kind, width });
     }
   }
 

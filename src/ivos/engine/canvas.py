@@ -77,9 +77,8 @@ class Canvas:
         self.image = lru_cache(2)(lambda t: me._image(t))  # noqa: PLW0108
         """`image(t)`: the networks' input for frame t, RGB in [0, 1], shape (1, 3, *padded); InputError if the frame is
         not uint8 RGB of the clip's size."""
-        self._colours = lru_cache(max(1, COLOURS_BYTES // (6 * self.cells[0] * self.cells[1])))(
-            lambda t: me._mean_colours(t)  # noqa: PLW0108
-        )
+        kept = max(1, COLOURS_BYTES // (6 * self.cells[0] * self.cells[1]))
+        self._colours = lru_cache(kept)(lambda t: me._mean_colours(t))  # noqa: PLW0108
 
     def _image(self, t: int) -> Tensor:
         pixels = self._pixels(t)

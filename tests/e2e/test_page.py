@@ -113,7 +113,7 @@ def test_brush_and_eraser_change_pixels_and_later_rounds_keep_them(editor: Edito
     editor.press("Shift+B", "]", "]", "]")
     editor.stroke((0.80, 0.80), (0.95, 0.80))
     editor.saved()
-    until(lambda: server.project()["painted"] == [14])
+    until(lambda: [each["frame"] for each in server.project()["paints"]] == [14])
     painted = server.mask(14)
     assert area(painted, 1) > before + 50
     editor.press("e")

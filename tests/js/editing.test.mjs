@@ -5,7 +5,7 @@ import { makeActions } from "../../src/ivos/server/static/js/ui/actions.js";
 import { newStore } from "../../src/ivos/server/static/js/state.js";
 
 const CLIP = { num_frames: 4, height: 4, width: 4, fps: 12, name: "a.mp4" };
-const project = (id, seq, more = {}) => ({ id, seq, name: id, made_at: "", clip: CLIP, objects: [], strokes: [], revisions: [null, null, null, null], before: null, running: null, ...more });
+const project = (id, seq, more = {}) => ({ id, seq, name: id, made_at: "", clip: CLIP, objects: [], strokes: [], paints: [], revisions: [null, null, null, null], before: null, running: null, ...more });
 const settle = async () => {
   for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve));
 };
@@ -151,6 +151,7 @@ test("strokes that a dying server did not take are sent when the project is open
   globalThis.localStorage = storage();
   try {
     const drawn = [0.1, 0.2, 0.3].map((x) => ({ frame: 1, object_id: 1, kind: "add", path: [[x, 0.5]] }));
+    drawn.push({ ...drawn[1], kind: "remove" }); // a dot on a dot
     const a = edit("a", 3);
     for (const stroke of drawn) a.addStroke(stroke);
     await settle();
@@ -167,10 +168,10 @@ test("strokes that a dying server did not take are sent when the project is open
     };
     edit("a", 4, { strokes: [{ ...drawn[1], id: 0, round: null }] }); // it had arrived after all
     await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.deepEqual(asked.map(({ path }) => path), [[[0.3, 0.5]]]);
+    assert.deepEqual(asked.map(({ path, kind }) => [path[0][0], kind]), [[0.3, "add"], [0.2, "remove"]]);
     edit("a", 5);
     await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.equal(asked.length, 1);
+    assert.equal(asked.length, 2);
   } finally {
     delete globalThis.localStorage;
   }
@@ -219,7 +220,7 @@ test("a stroke on its way can be deleted: by the number that it then has", async
   const a = edit("a", 3);
   a.addStroke({ frame: 0, path: [[0, 0]] });
   const [{ id }] = store.state.sending;
-  a.deleteStrokes([id]);
+  a.deleteDrawn([id]);
   await settle();
   requests[0].answer(json({ project: project("a", 4, { strokes: [{ id: 4, frame: 0, path: [[0, 0]], round: null }] }), masks: [] }));
   await settle();
@@ -283,18 +284,25 @@ test("where the chosen object is no more, another one is chosen", () => {
   assert.equal(store.state.objectId, 1);
 });
 
-test("strokes are deleted on the frame where the key was pressed", async () => {
+test("strokes and brushwork are deleted on the frame where the key was pressed", async () => {
   const stroke = (id, frame) => ({ id, frame, object_id: 1, kind: "add", path: [], start_ms: 0, end_ms: 1, round: null });
-  const a = edit("a", 3, { strokes: [stroke(1, 0), stroke(2, 1)] });
+  const paints = [{ id: 7, frame: 0, object_ids: [1] }, { id: 8, frame: 1, object_ids: [1] }, { id: 9, frame: 0, object_ids: [1, 2] }];
+  const a = edit("a", 3, { strokes: [stroke(1, 0), stroke(2, 1)], paints });
   const actions = makeActions(/** @type {any} */ ({ store, editing: () => a, pen: { drop: () => false } }));
   a.addStroke({ frame: 0, object_id: 1, kind: "add", path: [[0, 0]], start_ms: 0, end_ms: 1 });
   store.set({ t: 0 });
   actions["delete.frame"]();
   store.set({ t: 1 });
   await settle();
-  requests[0].answer(json({ project: project("a", 4, { strokes: [stroke(1, 0), stroke(2, 1), stroke(3, 0)] }), masks: [] }));
+  requests[0].answer(json({ project: project("a", 4, { strokes: [stroke(1, 0), stroke(2, 1), stroke(3, 0)], paints }), masks: [] }));
   await settle();
-  assert.deepEqual(requests.at(-1).body.ids, [1, 3]);
+  assert.deepEqual(requests.at(-1).body.ids, [1, 3, 7, 9]);
+  store.set({ t: 0, objectId: 1 });
+  actions["delete.object"]();
+  await settle();
+  requests.at(-1).answer(json({ project: a.project, masks: [] }));
+  await settle();
+  assert.deepEqual(requests.at(-1).body.ids, [1, 3, 7], "brushwork of several objects stays");
 });
 
 test("a jump ends the playback", () => {

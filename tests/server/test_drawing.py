@@ -162,7 +162,7 @@ def test_paint_is_exact_and_later_rounds_respect_it(page):
     page.round()
     answer, mask = paint(page, 5)
     np.testing.assert_array_equal(page.decode(answer["masks"][0]["runs"]), mask)
-    assert page.project["painted"] == [5]
+    assert [each["frame"] for each in page.project["paints"]] == [5]
     assert page.project["waiting"] == [5]
     page.round()
     np.testing.assert_array_equal(page.mask(5), mask)
@@ -351,3 +351,35 @@ def test_the_worst_frame_and_its_reason_are_those_of_the_core(page):
     assert page.project["worst"]["reason"] == expected.reason(worst)
     streamed = {line["frame"]: line["confidence"] for line in lines if line["event"] == "frame"}
     assert all(streamed[t] == pytest.approx(results[t].confidence, abs=1e-4) for t in streamed)
+
+
+def test_brushwork_is_deleted_like_strokes(page):
+    page.stroke(2)
+    page.round()
+    before = page.mask(5)
+    paint(page, 5)
+    paint(page, 5, label=0)
+    page.post("/strokes/delete", ids=[page.project["paints"][-1]["id"]])
+    assert page.mask(5)[4, 5] == 1
+    page.post("/strokes/delete", ids=[page.project["paints"][0]["id"]])
+    assert (page.project["undo"], page.project["paints"], page.project["annotated"]) == ("deleting brushwork", [], [2])
+    np.testing.assert_array_equal(page.mask(5), before)
+    _, painted = paint(page, 5)
+    page.round()
+    page.stroke(5, path=[[0.8, 0.9], [0.9, 0.9]])
+    page.post("/strokes/delete", ids=[page.project["paints"][0]["id"]])  # of an earlier round: the frame is drawn anew
+    assert page.mask(5)[4, 5] == 0
+    assert page.mask(5)[43, 55] == 1
+    page.post("/undo")
+    assert page.mask(5)[4, 5] == painted[4, 5] == 1
+
+
+def test_brushwork_of_a_locked_object_is_not_deleted(page):
+    page.stroke(2)
+    paint(page, 2)
+    locked = {"seq": page.project["seq"], "locked": True}
+    page.project = page.ok(page.client.patch(f"{page.base}/objects/1", json=locked))["project"]
+    ids = [page.project["paints"][0]["id"]]
+    answer = page.client.post(f"{page.base}/strokes/delete", json={"seq": page.project["seq"], "ids": ids})
+    assert answer.status_code == 409
+    assert "locked" in answer.json()["error"]["message"]

@@ -21,7 +21,7 @@ from ivos.types import VOID, Scribble
 
 
 def everything(page):
-    names = ("seq", "objects", "strokes", "waiting", "annotated", "painted", "stale", "revisions", "before", "changed")
+    names = ("seq", "objects", "strokes", "waiting", "annotated", "paints", "stale", "revisions", "before", "changed")
     state = {name: page.project[name] for name in (*names, "trust", "worst", "rounds", "undo", "redo", "view")}
     return state, page.masks()
 

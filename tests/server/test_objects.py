@@ -95,7 +95,7 @@ def test_a_frame_that_only_a_removed_object_was_painted_on_is_not_annotated_any_
     page.post("/objects")
     paint(page, 6, 2, slice(2, 8), slice(2, 8))
     remove(page, 2)
-    assert (page.project["waiting"], page.project["annotated"], page.project["painted"]) == ([], [0], [])
+    assert (page.project["waiting"], page.project["annotated"], page.project["paints"]) == ([], [0], [])
     page.stroke(2, 1)
     page.round(first=0, last=4)
     page.post("/objects")

@@ -135,6 +135,14 @@ class StrokeAnswer(BaseModel):
     round: int | None
 
 
+class PaintAnswer(BaseModel):
+    """A drag of the brush or the eraser, and the objects whose masks it changed."""
+
+    id: int
+    frame: int
+    object_ids: list[int]
+
+
 class WorstAnswer(BaseModel):
     """The frame most worth correcting, and why."""
 
@@ -202,7 +210,7 @@ class ProjectAnswer(BaseModel):
     strokes: list[StrokeAnswer]
     waiting: list[int]
     annotated: list[int]
-    painted: list[int]
+    paints: list[PaintAnswer]
     stale: bool
     revisions: list[int | None]
     before: list[int | None] | None

@@ -37,14 +37,14 @@ def check_unlocked(document: Document, objects: Iterable[int]) -> None:
             raise Problem(409, "locked", f"'{look.name}' is locked; unlock it to change it.")
 
 
-def check_strokes(document: Document, ids: Collection[int]) -> set[int]:
-    """Refuse strokes that do not exist or are of locked objects; the frames that they are on."""
-    own = {stroke.id: stroke for stroke in document.present.strokes}
-    unknown = sorted(set(ids) - own.keys())
+def check_drawn(document: Document, ids: Collection[int]) -> None:
+    """Refuse strokes and paint that do not exist or are of locked objects."""
+    strokes = {stroke.id: (stroke.object_id,) for stroke in document.present.strokes}
+    objects = strokes | {paint.id: paint.objects for paint in document.present.paints}
+    unknown = sorted(set(ids) - objects.keys())
     if unknown:
         raise missing(f"stroke {unknown[0]}")
-    check_unlocked(document, (own[each].object_id for each in ids))
-    return {own[each].frame for each in ids}
+    check_unlocked(document, (object_id for each in ids for object_id in objects[each]))
 
 
 def check_undecided(document: Document) -> None:

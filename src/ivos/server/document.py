@@ -132,7 +132,7 @@ class Document:
         self._advance(self.present.with_stroke(stroke, tuple(event["locked"])))
 
     def _unstroke(self, event: Event) -> None:
-        self._advance(self.present.without_strokes(event["ids"], event["seq"], event.get("locked")))
+        self._advance(self.present.without_drawn(event["ids"], event["seq"], event.get("locked")))
 
     def _paint(self, event: Event) -> None:
         paint = Paint(event["seq"], event["frame"], tuple(event["objects"]), tuple(event["runs"]))

@@ -111,12 +111,13 @@ def strokes(space: WorkspaceHere, here: ServicesHere, request: StrokeRequest) ->
 
 @router.post("/strokes/delete")
 def delete_strokes(space: WorkspaceHere, here: ServicesHere, request: DeleteStrokes) -> ChangeAnswer:
-    """Some strokes less; in a study only those of the running round."""
+    """Some strokes, or drags of the brush, less; in a study only strokes of the running round."""
     if here.study is not None:
         here.study.check_delete(space, request.ids)
     step = space.document.present
-    frames = sorted({stroke.frame for stroke in step.strokes if stroke.id in set(request.ids)})[:4]
-    return change(space, lambda: space.delete_strokes(request.seq, request.ids), *frames)
+    chosen = set(request.ids)
+    frames = sorted({each.frame for each in (*step.strokes, *step.paints) if each.id in chosen})[:4]
+    return change(space, lambda: space.delete_drawn(request.seq, request.ids), *frames)
 
 
 @router.post("/paint")

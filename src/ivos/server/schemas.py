@@ -49,7 +49,7 @@ class StrokeRequest(Change):
 
 
 class DeleteStrokes(Change):
-    """Strokes to delete."""
+    """Strokes and drags of the brush to delete."""
 
     ids: Annotated[list[Seq], Field(min_length=1, max_length=100_000)]
 

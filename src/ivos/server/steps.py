@@ -136,21 +136,28 @@ class Step:
         step = replace(self, paints=(*self.paints, paint), label=f"brushwork on frame {paint.frame}", stale=True)
         return step._changed(paint.frame, paint.id, locked, self)
 
-    def without_strokes(self, ids: Iterable[int], event: int, locked: Sequence[int] | None) -> Step:
-        """Some strokes less; a frame that lost a stroke of an earlier round is drawn anew from what remains.
+    def without_drawn(self, ids: Iterable[int], event: int, locked: Sequence[int] | None) -> Step:
+        """Some strokes or paint less; a frame that lost some of an earlier round is drawn anew from what remains.
 
         Args:
-            ids: The strokes.
+            ids: The strokes and the paint.
             event: That removes them.
             locked: Objects that keep their masks all the same; None: an old journal does not say.
         """
-        gone = [stroke for stroke in self.strokes if stroke.id in set(ids)]
-        label = "deleting a stroke" if len(gone) == 1 else f"deleting {len(gone)} strokes"
-        kept = tuple(stroke for stroke in self.strokes if stroke not in gone)
-        step = replace(self, strokes=kept, label=label, stale=True)
-        for frame in dict.fromkeys(stroke.frame for stroke in gone):
-            carried = [stroke for stroke in gone if stroke.frame == frame and stroke.round is not None]
-            step = step._lost(frame, event, locked, self, anew=self._led(carried))
+        chosen = set(ids)
+        strokes = [stroke for stroke in self.strokes if stroke.id in chosen]
+        paints = [paint for paint in self.paints if paint.id in chosen]
+        step = replace(
+            self,
+            strokes=tuple(stroke for stroke in self.strokes if stroke.id not in chosen),
+            paints=tuple(paint for paint in self.paints if paint.id not in chosen),
+            label=_deleting(len(strokes), len(paints)),
+            stale=True,
+        )
+        for frame in dict.fromkeys(each.frame for each in (*strokes, *paints)):
+            led = self._led([stroke for stroke in strokes if stroke.frame == frame and stroke.round is not None])
+            led = led.union(*(paint.objects for paint in paints if paint.frame == frame and paint.round is not None))
+            step = step._lost(frame, event, locked, self, anew=led)
         return step
 
     def with_object(self, object_id: int) -> Step:
@@ -159,9 +166,9 @@ class Step:
         return replace(self, objects=ids, label=f"adding object {object_id}")
 
     def without_object(self, object_id: int, event: int, locked: Sequence[int] | None) -> Step:
-        """Without an object, its strokes and its masks; `locked` as in `without_strokes`."""
+        """Without an object, its strokes and its masks; `locked` as in `without_drawn`."""
         own = [stroke.id for stroke in self.strokes if stroke.object_id == object_id]
-        step = self.without_strokes(own, event, locked) if own else self
+        step = self.without_drawn(own, event, locked) if own else self
         painted = [paint for paint in step.paints if paint.is_only_of(object_id)]
         step = replace(step, paints=tuple(paint for paint in step.paints if paint not in painted))
         for frame in dict.fromkeys(paint.frame for paint in painted):
@@ -241,3 +248,11 @@ class Step:
             if anew:
                 spoiled[frame] = anew
         return replace(self, strokes=strokes, paints=paints, waiting=waiting, anchors=anchors, spoiled=spoiled)
+
+
+def _deleting(strokes: int, paints: int) -> str:
+    """What the undo button says of a deletion."""
+    brushwork = ["brushwork"] * bool(paints)
+    if strokes:
+        brushwork.insert(0, "a stroke" if strokes == 1 else f"{strokes} strokes")
+    return "deleting " + " and ".join(brushwork)

@@ -61,13 +61,13 @@ class Timeline:
             return Strips((None,) * len(step.results), None, None)
         doubts = self._trust(step)
         values = doubts.values
-        worst = worst_frame(values, exclude=step.annotated)
         shown = tuple(None if np.isnan(value) else round(float(value), 4) for value in values)
         changed = None
         if step.before is not None:
             pairs = enumerate(zip(step.before, step.results, strict=True))
             changed = tuple(round(1 - self._likeness((t, a), (t, b), step), 4) for t, (a, b) in pairs)
-        return Strips(shown, changed, (worst, float(values[worst]), doubts))
+        worst = worst_frame(values, exclude=step.annotated) if step.objects else None
+        return Strips(shown, changed, None if worst is None else (worst, float(values[worst]), doubts))
 
     def _trust(self, step: Step) -> Trust:
         keys: list[Key] = list(enumerate(step.results))

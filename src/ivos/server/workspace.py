@@ -117,12 +117,11 @@ class Workspace:
             self._append(painted(self.document, self.viewer, self._next_step, request.frame, request.runs))
             self.viewer.pending(self.document, self.document.present, request.frame)  # the change is safe if that fails
 
-    def delete_strokes(self, seq: int, ids: Collection[int]) -> tuple[int, ...]:
-        """Some strokes less; the frames they were on."""
+    def delete_drawn(self, seq: int, ids: Collection[int]) -> None:
+        """Some strokes or paint less."""
         with self._changing(seq):
-            frames = checks.check_strokes(self.document, ids)
+            checks.check_drawn(self.document, ids)
             self._append({"op": "unstroke", "ids": sorted(set(ids)), "locked": self.document.locked})
-            return tuple(sorted(frames))
 
     def add_object(self, seq: int, name: str | None) -> None:
         """A new object."""

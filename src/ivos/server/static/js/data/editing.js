@@ -151,8 +151,8 @@ export class Editing {
     this.store.set({ sending: this.store.state.sending.filter((s) => s !== shown) });
   }
 
-  /** @param {(number | string)[]} ids */
-  async deleteStrokes(ids) {
+  /** @param {(number | string)[]} ids of strokes and of drags of the brush */
+  async deleteDrawn(ids) {
     await this.last; // a stroke on its way has no number yet
     const known = ids.map((id) => this.sent.get(String(id)) ?? id).filter((id) => typeof id === "number");
     if (known.length) await this.change("POST", "/strokes/delete", { ids: known });

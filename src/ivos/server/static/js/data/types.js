@@ -5,6 +5,7 @@
  * @typedef {{id: number, name: string, colour: string, visible: boolean, locked: boolean, annotated: number[]}} ObjectFacts
  * @typedef {{id: number | string, frame: number, object_id: number, kind: "add" | "remove", path: [number, number][],
  *   start_ms: number, end_ms: number, round: number | null}} Stroke
+ * @typedef {{id: number, frame: number, object_ids: number[]}} Paint
  * @typedef {{done: number, total: number, frame?: number, frames_per_second?: number | null, seconds_left?: number | null}} Progress
  * @typedef {{done: number, total: number, frames: number[], revision: number, reason: string}} Undecided
  * @typedef {"tint" | "contour" | "matte" | "checker" | "green" | "side"} Overlay
@@ -16,7 +17,7 @@
  * @typedef {{frame: number, revision: number, runs: number[]}} FrameMask
  * @typedef {{number: number, frames: number[], direction: string, seconds: number, num_frames: number, partial: boolean}} Round
  * @typedef {{id: string, name: string, made_at: string, seq: number, clip: ClipFacts, working: {height: number, width: number}, objects: ObjectFacts[],
- *   strokes: Stroke[], waiting: number[], annotated: number[], painted: number[], stale: boolean, revisions: (number | null)[],
+ *   strokes: Stroke[], waiting: number[], annotated: number[], paints: Paint[], stale: boolean, revisions: (number | null)[],
  *   before: (number | null)[] | null, changed: number[] | null, trust: (number | null)[],
  *   worst: {frame: number, trust: number, reason: string} | null, rounds: Round[], undo: string | null, redo: string | null,
  *   running: Progress | null, undecided: Undecided | null, view: View, export_choice: ExportRequest | null,

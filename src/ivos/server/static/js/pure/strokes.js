@@ -173,11 +173,13 @@ function round5(v) {
 }
 
 /**
- * Whether two strokes are the same line on the same frame.
- * @param {{frame: number, path: [number, number][]}} one
- * @param {{frame: number, path: [number, number][]}} other
+ * Whether two strokes are one: the same line on the same frame, for the same object, drawn at the same time.
+ * @typedef {{frame: number, object_id: number, kind: string, start_ms: number, path: [number, number][]}} Line
+ * @param {Line} one
+ * @param {Line} other
  * @returns {boolean}
  */
 export function same(one, other) {
-  return one.frame === other.frame && JSON.stringify(one.path) === JSON.stringify(other.path);
+  const mark = (/** @type {Line} */ { frame, object_id, kind, start_ms, path }) => JSON.stringify([frame, object_id, kind, start_ms, path]);
+  return mark(one) === mark(other);
 }

@@ -86,16 +86,16 @@ function lookActions({ store, stage }) {
 
 /** @param {Parts} parts */
 function editActions({ store, editing, pen }) {
-  /** @typedef {import("../data/types.js").Stroke} Stroke */
-  /** Delete what `choose` takes of the strokes on the frame and in the project where the key was pressed, those on their way included. */
-  const remove = async (/** @type {(strokes: Stroke[], all: Stroke[]) => Stroke[]} */ choose, where = "on this frame") => {
+  /** @typedef {import("../data/types.js").Stroke | import("../data/types.js").Paint} Drawn */
+  /** Delete what `choose` takes of what is drawn on the frame and in the project where the key was pressed, what is on its way included. */
+  const remove = async (/** @type {(here: Drawn[], all: Drawn[]) => Drawn[]} */ choose, /** @type {string} */ missing) => {
     const [project, { t }] = [editing(), store.state];
     await project?.last;
     if (!project) return;
-    const all = project.project.strokes;
-    const chosen = choose(all.filter((stroke) => stroke.frame === t), all);
-    if (chosen.length) return project.deleteStrokes(chosen.map((stroke) => stroke.id));
-    if (!project.left) toast(`There is no stroke to delete ${where}.`);
+    const all = [...project.project.strokes, ...project.project.paints];
+    const chosen = choose(all.filter((each) => each.frame === t), all);
+    if (chosen.length) return project.deleteDrawn(chosen.map((each) => each.id));
+    if (!project.left) toast(missing);
   };
   const tool = (/** @type {import("../state.js").Tool} */ name) => () => store.set({ tool: name, picked: null });
   return {
@@ -112,16 +112,18 @@ function editActions({ store, editing, pen }) {
     },
     "delete.stroke": () => {
       const [project, { picked }] = [editing(), store.state];
-      return remove((strokes) => {
+      return remove((here) => {
         const id = project?.sent.get(String(picked)) ?? picked;
+        const strokes = here.filter((each) => "path" in each);
         return strokes.filter((stroke) => stroke.id === id).concat(strokes.slice(-1)).slice(0, 1);
-      });
+      }, "There is no stroke to delete on this frame.");
     },
-    "delete.frame": () => remove((strokes) => strokes),
-    "delete.all": () => remove((_, all) => all, "in this project"),
+    "delete.frame": () => remove((here) => here, "There is nothing to delete on this frame."),
+    "delete.all": () => remove((_, all) => all, "There is nothing to delete in this project."),
     "delete.object": () => {
       const { objectId } = store.state;
-      return remove((strokes) => strokes.filter((stroke) => stroke.object_id === objectId));
+      const own = (/** @type {Drawn} */ each) => ("path" in each ? each.object_id === objectId : each.object_ids.every((id) => id === objectId));
+      return remove((here) => here.filter(own), "There is nothing of this object to delete on this frame.");
     },
     undo: () => (pen.drop() ? undefined : takeStep(store, editing, "undo")),
     redo: () => (pen.drop() ? undefined : takeStep(store, editing, "redo")),

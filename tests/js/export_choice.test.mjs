@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chosenObjects, objectIds, ranges } from "../../src/ivos/server/static/js/pure/export_choice.js";
+import { chosenObjects, lacking, objectIds, ranges } from "../../src/ivos/server/static/js/pure/export_choice.js";
 
 const objects = [{ id: 1 }, { id: 3 }, { id: 4 }];
 const whole = { first: null, last: null };
@@ -38,4 +38,11 @@ test("marks are preferred, then the last range", () => {
 test("the range of the marks is not offered twice, one beyond the clip not at all", () => {
   assert.equal(ranges({ first: 1, last: 4 }, { first: 1, last: 4 }, 8).length, 2);
   assert.equal(ranges(whole, { first: 1, last: 9 }, 8).length, 1);
+});
+
+test("what an export lacks is said: frames without a mask, else a round", () => {
+  assert.equal(lacking(whole, [7, null, null, 4], false), "2 of 4 frames have no mask yet: propagate first.");
+  assert.equal(lacking({ first: 0, last: 1 }, [7, null, null, 4], true), "1 of 2 frames has no mask yet: propagate first.");
+  assert.equal(lacking({ first: 3, last: null }, [7, null, null, 4], false), "");
+  assert.equal(lacking(whole, [7, 8], true), "Changed since the last round: propagate first.");
 });

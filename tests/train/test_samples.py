@@ -6,9 +6,9 @@ from ivos.errors import InputError
 from ivos.train import lite_samples, paper_samples
 from ivos.train import scenery as scenery_module
 from ivos.train.data import library_from_specs
-from ivos.train.lite_samples import DRIFTS, LEARNED, LiteSampling
+from ivos.train.lite_samples import DRIFTS, LEARNED, LiteSampling, first_prompts
 from ivos.train.paper_samples import PaperSampling, deformed, mini_sequence
-from ivos.train.samples import Samples, Share
+from ivos.train.samples import Samples, Share, levels, shares
 from ivos.train.scenery import Scenery
 from ivos.train.sources import Library, PictureCache, Take
 
@@ -66,7 +66,7 @@ def test_single_frames_have_the_promised_shapes(name, scenery):
     assert sample["mask"].shape == (CROP, CROP)
     assert all(sample[key].dtype == torch.uint8 for key in ("image", "maps", "mask"))
     assert set(sample["mask"].unique().tolist()) <= {0, 1, 255}
-    assert set(sample["maps"][1:].unique().tolist()) <= {0, 255}
+    assert set(sample["maps"][1:].unique().tolist()) <= {0, 254}
 
 
 def test_lite_sequences_of_a_step_have_equally_many_annotated_frames(scenery):
@@ -137,7 +137,7 @@ def test_later_rounds_have_a_deformed_mask_and_strokes_on_the_differences():
     later = 0
     for seed in range(60):
         previous, positive, negative = paper_samples.prompts(DISC, np.random.default_rng(seed)).numpy()
-        if set(np.unique(previous)) == {0, 255}:
+        if set(np.unique(previous)) == {0, 254}:
             later += 1
             wrong = previous > 0
             overlap = (wrong & DISC).sum() / (wrong | DISC).sum()
@@ -206,9 +206,9 @@ def test_shares_of_processes_make_up_the_batch():
     assert whole[0] == [(3, 0), (3, 1), (3, 2), (3, 3)]
     parts = [list(Share(range(3, 6), 4, rank, 2)) for rank in range(2)]
     assert len(Share(range(3, 6), 4, 0, 2)) == len(parts[0]) == 3
-    for batch, *shares in zip(whole, *parts, strict=True):
-        assert sorted(shares[0] + shares[1]) == batch
-        assert len(shares[0]) == len(shares[1])
+    for batch, *parted in zip(whole, *parts, strict=True):
+        assert sorted(parted[0] + parted[1]) == batch
+        assert len(parted[0]) == len(parted[1])
 
 
 @pytest.mark.parametrize("name", ["lite", "paper"])
@@ -232,3 +232,10 @@ def test_nobody_draws_background_where_nothing_is_known(prompts):
     drawn = np.stack([prompts(mask, np.random.default_rng(seed))[2].numpy() > 0 for seed in range(60)])
     assert drawn.any()
     assert (drawn & (mask == 255)).sum() < 0.1 * drawn.sum()  # a line between two wrong places may cross it
+
+
+def test_maps_come_back_as_they_were_drawn_and_a_half_is_exact():
+    drawn = np.array([[0.0, 0.25, 0.5, 1.0]], np.float32)
+    np.testing.assert_allclose(shares(levels(drawn)), drawn, atol=0.002)
+    first = shares(first_prompts(np.eye(32, dtype=np.uint8), np.random.default_rng(0)))
+    assert first[0].unique().tolist() == [0.5]

@@ -177,7 +177,7 @@ def test_the_papers_a_net_stage(paper, scenery):
     parts = {"annotation_net.encoder", "annotation_net.decoder"}
     assert {name.rsplit(".", 1)[0][: len("annotation_net.encoder")] for name in trained} == parts
     assert all(parameter.grad is not None for parameter in paper.parameters() if parameter.requires_grad)
-    maps = batch["maps"].float() / 255
+    maps = batch["maps"].float() / 254
     with torch.no_grad():
         image = batch["image"].float() / 255
         answer = paper.annotate(image, None, *maps.split(1, dim=1))
@@ -202,7 +202,7 @@ def test_the_papers_t_net_stage_rolls_out_on_its_own_answers(paper, scenery):
     assert all(p.requires_grad for p in paper.annotation_net.converter.parameters())
     with torch.no_grad():
         frames = encoded_frames(paper, batch["images"])
-        image, maps = batch["images"][:, 0].float() / 255, batch["maps"][:, 0].float() / 255
+        image, maps = batch["images"][:, 0].float() / 255, batch["maps"][:, 0].float() / 254
         answer = paper.annotate(image, frames[0], *maps.split(1, dim=1))
         logits, total = answer.logits, 0.0
         for t in range(1, 5):

@@ -116,7 +116,7 @@ def delete_strokes(space: WorkspaceHere, here: ServicesHere, request: DeleteStro
         here.study.check_delete(space, request.ids)
     step = space.document.present
     chosen = set(request.ids)
-    frames = sorted({each.frame for each in (*step.strokes, *step.paints) if each.id in chosen})[:4]
+    frames = sorted({each.frame for each in step.all_drawn if each.id in chosen})[:4]
     return change(space, lambda: space.delete_drawn(request.seq, request.ids), *frames)
 
 

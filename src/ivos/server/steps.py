@@ -119,10 +119,14 @@ class Step:
         number = self.waiting[t].change if t in self.waiting else self.results[t]
         return None if number is None else self.epoch * EPOCH + number
 
+    @property
+    def all_drawn(self) -> tuple[Stroke | Paint, ...]:
+        """All strokes, then all paint."""
+        return (*self.strokes, *self.paints)
+
     def drawn(self, frame: int) -> tuple[Stroke | Paint, ...]:
         """Strokes and paint on a frame in the order in which they were made."""
-        every: tuple[Stroke | Paint, ...] = (*self.strokes, *self.paints)
-        mine = [each for each in every if each.frame == frame]
+        mine = [each for each in self.all_drawn if each.frame == frame]
         return tuple(sorted(mine, key=lambda each: each.id))
 
     def with_stroke(self, stroke: Stroke, locked: tuple[int, ...]) -> Step:
@@ -145,8 +149,9 @@ class Step:
             locked: Objects that keep their masks all the same; None: an old journal does not say.
         """
         chosen = set(ids)
-        strokes = [stroke for stroke in self.strokes if stroke.id in chosen]
-        paints = [paint for paint in self.paints if paint.id in chosen]
+        gone = [each for each in self.all_drawn if each.id in chosen]
+        strokes = [each for each in gone if isinstance(each, Stroke)]
+        paints = [each for each in gone if isinstance(each, Paint)]
         step = replace(
             self,
             strokes=tuple(stroke for stroke in self.strokes if stroke.id not in chosen),
@@ -154,7 +159,7 @@ class Step:
             label=_deleting(len(strokes), len(paints)),
             stale=True,
         )
-        for frame in dict.fromkeys(each.frame for each in (*strokes, *paints)):
+        for frame in dict.fromkeys(each.frame for each in gone):
             led = self._led([stroke for stroke in strokes if stroke.frame == frame and stroke.round is not None])
             led = led.union(*(paint.objects for paint in paints if paint.frame == frame and paint.round is not None))
             step = step._lost(frame, event, locked, self, anew=led)
@@ -185,9 +190,9 @@ class Step:
     def after_round(self, done: Round, visited: Iterable[int]) -> Step:
         """After a round: the visited frames show its results, and what waited on them is part of the history.
 
-        A round that broke off may not have come to all frames that waited: those still wait.
+        What a round that broke off began from still waits: the next one carries it on.
         """
-        fresh = set(visited)
+        fresh = set(visited).difference(self.waiting if done.partial else ())
         settled = [t for t in self.waiting if t in fresh]
         passed = fresh.intersection(self.spoiled).difference(settled)  # what was drawn there is over
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from ivos.model.lite_net import LiteATNet
 from ivos.train.config import Recipe
+from ivos.train.samples import shares
 from ivos.train.stages import Batch, Figures, Group, Stage, cell_share, unit
 from ivos.train.strokes import correction_maps
 from ivos.types import VOID
@@ -56,7 +57,7 @@ class LiteAnnotationStage(Stage):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Figures]:
         """The sum of the losses of both answers, with their mean J."""
-        truth, maps = batch["mask"], unit(batch["maps"])
+        truth, maps = batch["mask"], shares(batch["maps"])
         features = self.net.encode_image(unit(batch["image"]))
         first, _ = self.net.annotation_net(features, maps)
         second, _ = self.net.annotation_net(features, self._corrected(first, maps, batch))
@@ -68,7 +69,7 @@ class LiteAnnotationStage(Stage):
     def answers(self, batch: Batch) -> Tensor:
         """The first answer."""
         self.net.eval()
-        logits, _ = self.net.annotation_net(self.net.encode_image(unit(batch["image"])), unit(batch["maps"]))
+        logits, _ = self.net.annotation_net(self.net.encode_image(unit(batch["image"])), shares(batch["maps"]))
         return self.full_size(logits, batch["mask"]).sigmoid()
 
     def _corrected(self, logits: Tensor, maps: Tensor, batch: Batch) -> Tensor:
@@ -97,7 +98,7 @@ class LiteAnnotationBesideStage(LiteAnnotationStage):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Figures]:
         """The losses of both answers and of what the object features have moved, with the answers' mean J."""
-        truth, maps, describe = batch["mask"], unit(batch["maps"]), self.net.transfer_net.describe
+        truth, maps, describe = batch["mask"], shares(batch["maps"]), self.net.transfer_net.describe
         share = cell_share(truth)
         with torch.no_grad():
             features = self.net.encode_image(unit(batch["image"]))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ivos.train import strokes
-from ivos.train.samples import Sample
+from ivos.train.samples import Sample, levels
 from ivos.train.scenery import TRIES, Scene, Scenery, Times, no_object_error, reflected
 from ivos.types import VOID, LabelMask
 
@@ -53,7 +53,7 @@ class LiteSampling:
         See `Sampling`.
 
         Returns:
-            Beside the common entries: previous (S, S), the probability x 255 of the previous frame, and
+            Beside the common entries: previous (S, S), the probability of the previous frame as of `levels`, and
             starts_annotated: 1 if that is the first annotated one and takes A-Net's answer, lost: 1 if the second round
             starts without it, and alone: 1 in all samples of a step if T-Net has the newest annotated frame alone;
             asked (A,), frames on which A-Net also answers first strokes, the same in all samples of a step, and
@@ -80,7 +80,7 @@ class LiteSampling:
             "images": scene.images,
             "masks": masks,
             "maps": torch.stack(maps),
-            "previous": torch.from_numpy((255 * previous).astype(np.uint8)),
+            "previous": levels(previous),
             "starts_annotated": torch.tensor(int(starts_annotated)),
             "lost": torch.tensor(int(rng.random() < LOST)),
             "alone": torch.tensor(int(alone)),
@@ -102,10 +102,10 @@ class LiteSampling:
 
 
 def prompts(mask: LabelMask, rng: np.random.Generator, first: float = FIRST) -> Tensor:
-    """A-Net's three maps for one frame, x 255 uint8 (3, S, S): with probability `first` a first round's, or later ones.
+    """A-Net's three maps for one frame, uint8 (3, S, S) as of `levels`.
 
-    The mask (S, S) is 1 on the object and 255 where nothing is known, where nobody draws. Without an object there are
-    no later rounds.
+    With probability `first` they are a first round's, else later ones. The mask (S, S) is 1 on the object and 255 where
+    nothing is known, where nobody draws. Without an object there are no later rounds.
     """
     truth, known = mask == 1, mask != VOID
     if rng.random() < first or not truth.any():
@@ -114,27 +114,27 @@ def prompts(mask: LabelMask, rng: np.random.Generator, first: float = FIRST) -> 
     positive, negative = strokes.correction_maps((previous > 0.5) & known, truth, rng)
     if rng.random() < 0.5:
         positive = positive | strokes.stroke_map(truth, rng)
-    return torch.from_numpy((255 * np.stack((previous, positive, negative))).astype(np.uint8))
+    return levels(np.stack((previous, positive, negative)))
 
 
 def first_prompts(mask: LabelMask, rng: np.random.Generator) -> Tensor:
-    """A-Net's three maps of an object's first round, x 255 uint8 (3, S, S); the mask as of `prompts`."""
+    """A-Net's three maps of an object's first round, uint8 (3, S, S) as of `levels`; the mask as of `prompts`."""
     truth, known = mask == 1, mask != VOID
     positive = strokes.stroke_map(truth, rng)
     negative = strokes.background_map(truth, rng) * known if rng.random() < 0.3 else np.zeros_like(positive)
     previous = np.full(truth.shape, 0.5, np.float32)
-    return torch.from_numpy((255 * np.stack((previous, positive, negative))).astype(np.uint8))
+    return levels(np.stack((previous, positive, negative)))
 
 
 def torn_prompts(rest: NDArray[np.bool_], part: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
-    """A-Net's three maps for a frame whose annotation lacks a part, x 255 uint8 (3, S, S).
+    """A-Net's three maps for a frame whose annotation lacks a part, uint8 (3, S, S) as of `levels`.
 
     T-Net learns from them to trust a previous mask that is right where an annotated frame is wrong.
     """
     positive, negative = strokes.stroke_map(rest, rng), np.zeros(rest.shape, np.uint8)
     if rng.random() < 0.5:
         negative = strokes.stroke_map(part, rng)
-    return torch.from_numpy((255 * np.stack((rest, positive, negative * (positive == 0)))).astype(np.uint8))
+    return levels(np.stack((rest, positive, negative * (positive == 0))))
 
 
 def previous_mask(truth: NDArray[np.bool_], rng: np.random.Generator) -> tuple[NDArray[np.float32], Fate]:

@@ -14,7 +14,8 @@ from ivos.model.networks import FeaturePyramid, TransferResult
 from ivos.train.config import Recipe
 from ivos.train.lite_annotation_stages import corrected, generators, necks, thaw_backbone
 from ivos.train.lite_samples import LEARNED
-from ivos.train.stages import Batch, Figures, Group, Stage, cell_share, encoded_frames, unit
+from ivos.train.samples import shares
+from ivos.train.stages import Batch, Figures, Group, Stage, cell_share, encoded_frames
 
 EXACT = 0.35  # share of annotated frames whose object features are those of the truth, as after many corrections
 MENDED = 0.7  # share of annotated frames, but the first, whose strokes correct what T-Net makes of them from others
@@ -122,7 +123,7 @@ class LiteTransferStage(Stage):
     def _asked_losses(self, batch: Batch, frames: list[FeaturePyramid]) -> list[Tensor]:
         """The losses of A-Net's answers to first strokes on other frames, whose features are there anyway."""
         asked = batch["asked"][0].tolist()  # the same in all samples of a step
-        maps = unit(batch["asked_maps"])
+        maps = shares(batch["asked_maps"])
         answers = (self.net.annotation_net(frames[t], maps[:, i])[0] for i, t in enumerate(asked))
         return [self.answer_loss(answer, batch["masks"][:, t])[0] for answer, t in zip(answers, asked, strict=True)]
 
@@ -142,7 +143,7 @@ class LiteTransferStage(Stage):
     ) -> Iterator[tuple[int, TransferResult]]:
         """T-Net's answers on its own predictions; gradients for the last `LEARNED` only."""
         starts_annotated = batch["starts_annotated"].bool()[:, None, None, None]
-        given = F.avg_pool2d(unit(batch["previous"])[:, None], 4)
+        given = F.avg_pool2d(shares(batch["previous"])[:, None], 4)
         probability = torch.where(starts_annotated, first, given)
         for t in range(batch["maps"].shape[1] + 1, len(frames)):
             with torch.set_grad_enabled(torch.is_grad_enabled() and t >= len(frames) - LEARNED):
@@ -160,7 +161,7 @@ class LiteTransferStage(Stage):
         annotated: Annotated = []
         probability = logits = torch.empty(0)
         for n in reversed(range(batch["maps"].shape[1])):
-            maps = unit(batch["maps"][:, n])
+            maps = shares(batch["maps"][:, n])
             if annotated:
                 maps = self._mended(batch, frames[n], n, annotated, maps, draws)
             with torch.set_grad_enabled(torch.is_grad_enabled() and n == 0):

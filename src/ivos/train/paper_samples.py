@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ivos.core.scribbles import imitate_correction, points_map, sample_points
 from ivos.train.augment import shifted, similarity
-from ivos.train.samples import Sample
+from ivos.train.samples import Sample, levels
 from ivos.train.scenery import TRIES, Scene, Scenery, no_object_error, reflected
 from ivos.types import VOID, LabelMask
 
@@ -67,11 +67,11 @@ def mini_sequence(length: int, rng: np.random.Generator) -> tuple[list[int], lis
 
 
 def prompts(mask: LabelMask, rng: np.random.Generator) -> Tensor:
-    """A-Net's three maps for one frame, x 255 uint8 (3, S, S); the mask (S, S) is 1 on the object, 255 where unknown.
+    """A-Net's three maps for one frame, uint8 (3, S, S) as of `levels`.
 
-    In round 1 the previous mask is 0.5 everywhere, the positive map shows one point per 100 to 3000 object pixels and
-    the negative map is empty. Later the previous mask is the truth, deformed, and strokes lie on the differences, but
-    for those that nobody can know.
+    The mask (S, S) is 1 on the object, 255 where unknown. In round 1 the previous mask is 0.5 everywhere, the positive
+    map shows one point per 100 to 3000 object pixels and the negative map is empty. Later the previous mask is the
+    truth, deformed, and strokes lie on the differences, but for those that nobody can know.
     """
     truth, known = mask == 1, mask != VOID
     if rng.random() < FIRST_ROUND:
@@ -82,7 +82,7 @@ def prompts(mask: LabelMask, rng: np.random.Generator) -> Tensor:
         wrong = deformed(truth, rng)
         previous = wrong.astype(np.float32)
         positive, negative = imitate_correction(wrong & known, truth, rng)
-    return torch.from_numpy((255 * np.stack((previous, positive, negative))).astype(np.uint8))
+    return levels(np.stack((previous, positive, negative)))
 
 
 def deformed(truth: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from ivos.model.networks import AnnotationResult, TransferResult
 from ivos.model.paper_net import PaperATNet
 from ivos.model.se_resnet import normalise
 from ivos.train.config import Recipe
+from ivos.train.samples import shares
 from ivos.train.stages import Batch, Figures, Group, Stage, encoded_frames, unit
 
 
@@ -116,5 +117,5 @@ class PaperTransferStage(Stage):
 
 def annotate(net: PaperATNet, images: Tensor, maps: Tensor) -> AnnotationResult:
     """A-Net's answer for a batch of images (B, 3, S, S) and maps (B, 3, S, S), both uint8."""
-    result: AnnotationResult = net.annotation_net(normalise(unit(images)), unit(maps))
+    result: AnnotationResult = net.annotation_net(normalise(unit(images)), shares(maps))
     return result

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
+import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.utils.data import Dataset
 
 Sample = dict[str, Tensor]
 Slot = tuple[int, int]  # step, place in the batch
+WHOLE = 254
+"""What 1 is in maps of uint8: an even number, so that 0.5, the previous mask of round 1, is exact."""
 
 
 class Sampling(Protocol):
@@ -21,7 +25,7 @@ class Sampling(Protocol):
 
         Returns:
             image (3, S, S) uint8; mask (S, S) uint8: 1 object, 255 unknown; maps (3, S, S) uint8: previous mask,
-            positive and negative map, x 255; draw (): what random choices of the loss are seeded with.
+            positive and negative map, as of `levels`; draw (): what random choices of the loss are seeded with.
         """
 
     def sequence_sample(self, rng: np.random.Generator, of_step: np.random.Generator) -> Sample:
@@ -35,6 +39,16 @@ class Sampling(Protocol):
             images (T, 3, S, S) and masks (T, S, S) of the N annotated frames and all that follow; maps (N, 3, S, S)
             of the annotated frames; draw; and what else the stage of the same preset asks for.
         """
+
+
+def levels(maps: ArrayLike) -> Tensor:
+    """Maps in [0, 1] as uint8 levels 0..254 of the same shape."""
+    return torch.from_numpy(np.rint(WHOLE * np.asarray(maps, np.float32)).astype(np.uint8))
+
+
+def shares(of_levels: Tensor) -> Tensor:
+    """What `levels` were made of: float in [0, 1]."""
+    return of_levels.float() / WHOLE
 
 
 class Samples(Dataset[Sample]):

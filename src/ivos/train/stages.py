@@ -78,9 +78,9 @@ def encoded_frames(net: ATNet, images: Tensor) -> list[FeaturePyramid]:
     return [FeaturePyramid(*(level[:, t] for level in levels)) for t in range(images.shape[1])]
 
 
-def unit(levels: Tensor) -> Tensor:
-    """uint8 levels 0..255 as float in [0, 1]."""
-    return levels.float() / 255
+def unit(images: Tensor) -> Tensor:
+    """Images of uint8 as float in [0, 1]."""
+    return images.float() / 255
 
 
 def cell_share(truth: Tensor) -> Tensor:

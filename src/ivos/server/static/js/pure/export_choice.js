@@ -45,3 +45,17 @@ export function ranges(marks, choice, count) {
   if (choice && again) offered.push({ first: choice.first, last: choice.last, text: `${name(choice)} (as last time)`, preferred: !marked });
   return offered;
 }
+
+/**
+ * What an export of a range would lack, for the user to read; empty if it is complete.
+ * @param {{first: number | null, last: number | null}} range
+ * @param {(number | null)[]} revisions of the masks of all frames; null where there is none
+ * @param {boolean} stale whether something was drawn since the last round
+ * @returns {string}
+ */
+export function lacking({ first, last }, revisions, stale) {
+  const chosen = revisions.slice(first ?? 0, (last ?? revisions.length - 1) + 1);
+  const empty = chosen.filter((revision) => revision === null).length;
+  if (empty) return `${empty} of ${plural(chosen.length, "frame")} ${empty === 1 ? "has" : "have"} no mask yet: propagate first.`;
+  return stale ? "Changed since the last round: propagate first." : "";
+}

@@ -1,6 +1,6 @@
 /** Export: what, which objects, which frames; progress; the file. */
 
-import { chosenObjects, objectIds, ranges } from "../pure/export_choice.js";
+import { chosenObjects, lacking, objectIds, ranges } from "../pure/export_choice.js";
 import { bytes } from "../pure/format.js";
 import { colourOf, css } from "../pure/palette.js";
 import { $, h, icon, report, toast } from "./dom.js";
@@ -52,7 +52,13 @@ export function exportDialog(store, current) {
       const range = offered[Number(data.get("range"))];
       return editing.exports.start({ format: String(data.get("format")), object_ids: ids, first: range.first, last: range.last });
     };
-    idle = () => offer(form, editing.project.export, begin);
+    const lacks = () => {
+      const { project: now } = editing;
+      const data = new FormData(form);
+      const shown = now.revisions.map((_, t) => editing.revision(t, false));
+      return data.get("format") === "scribbles" ? "" : lacking(offered[Number(data.get("range"))], shown, now.stale);
+    };
+    idle = () => offer(form, editing.project.export, begin, lacks);
     dialog.replaceChildren(form);
     dialog.showModal();
     if (exporting?.status === "running") progress(footer(), exporting, () => editing.exports.cancel());
@@ -69,8 +75,9 @@ export function exportDialog(store, current) {
  * @param {any} form
  * @param {ExportJob | null} last
  * @param {() => Promise<void>} begin
+ * @param {() => string} lacks what the masks that are chosen lack
  */
-function offer(form, last, begin) {
+function offer(form, last, begin, lacks) {
   const go = h("button", { class: "primary", id: "export-go" }, icon("export"), "Export");
   form.onsubmit = async (/** @type {Event} */ event) => { // Enter anywhere in the form, too
     event.preventDefault();
@@ -82,12 +89,12 @@ function offer(form, last, begin) {
   const missing = h("span", { id: "export-missing", role: "status" });
   const check = () => {
     go.disabled = !form.querySelector("[name=object]:checked");
-    missing.textContent = go.disabled ? "Choose at least one object." : "";
+    missing.textContent = go.disabled ? "Choose at least one object." : lacks();
   };
   form.onchange = check;
   const file = last?.status === "done" && last.bytes !== null && ["Last export: ", link(last, last.name)];
   const close = h("button", { class: "plain", type: "button", onclick: () => form.closest("dialog").close() }, "Close");
-  form.querySelector("footer").replaceChildren(h("span", { class: "quiet push" }, missing, ...(file || [])), close, go);
+  form.querySelector("footer").replaceChildren(h("span", { class: "push" }, missing, h("span", { class: "quiet" }, ...(file || []))), close, go);
   check();
 }
 

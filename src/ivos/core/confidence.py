@@ -157,23 +157,29 @@ def trust(confidences: ArrayLike, areas: Series, overlaps: Series) -> Trust:
     return Trust(confidence, _area_jump(areas), _overlap_drop(overlaps))
 
 
-def worth_correcting(values: ArrayLike) -> Series:
+def worth_correcting(values: ArrayLike, waiting: Collection[int] = ()) -> Series:
     """What a correction on each frame t is worth, shape (T,): the sum of (1 - |s - t| / 40) (1 - trust_s) around it.
 
     Args:
         values: Confidence or trust of each frame, shape (T,), in [0, 1]; NaN, where no round has arrived yet, adds 0.
+        waiting: Frames that the next round will carry from. Of the weights only what exceeds theirs counts.
     """
     doubt = np.nan_to_num(1 - np.asarray(values, dtype=np.float64))
-    around = np.convolve(doubt, _nearness(REACH, 2 * REACH + 1))
-    return np.asarray(around[REACH : REACH + len(doubt)], dtype=np.float64)
+    count = len(doubt)
+    covered = np.max([np.zeros(count), *(_nearness(t, count) for t in waiting)], axis=0)
+    worth = np.zeros(count + 2 * REACH)
+    for offset, weight in enumerate(_nearness(REACH, 2 * REACH + 1)):
+        worth[offset : offset + count] += doubt * np.maximum(weight - covered, 0)
+    return worth[REACH : REACH + count]
 
 
-def worst_frame(values: ArrayLike, *, exclude: Collection[int] = ()) -> int:
+def worst_frame(values: ArrayLike, *, exclude: Collection[int] = (), waiting: Collection[int] = ()) -> int:
     """The frame most worth correcting: the one with the most doubt around it, the first of equals.
 
     Args:
         values: Confidence or trust of each frame, shape (T,); NaN where no round has arrived yet.
         exclude: Frames that the user has dealt with already. If they are all there is, the worst of them is returned.
+        waiting: Those of them that no round has carried yet; see `worth_correcting`.
 
     Raises:
         InputError: No frame has a confidence.
@@ -182,7 +188,7 @@ def worst_frame(values: ArrayLike, *, exclude: Collection[int] = ()) -> int:
     known = [t for t in range(len(given)) if not np.isnan(given[t])]
     if not known:
         raise InputError("No frame has a result yet, so none is the worst; annotate a frame and propagate first.")
-    worth = worth_correcting(given)
+    worth = worth_correcting(given, waiting)
     return max([t for t in known if t not in exclude] or known, key=lambda t: worth[t])
 
 

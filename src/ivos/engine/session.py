@@ -258,7 +258,7 @@ class Session:
         state = self.history.state
         if all(result is None for result in state.results):
             raise SessionOrderError("No frame has a result yet; annotate a frame and propagate before `worst_frame`.")
-        return worst_frame(self.trust().values, exclude=state.memory.keys())
+        return worst_frame(self.trust().values, exclude=state.memory.keys(), waiting=state.pending.keys())
 
     def save(self, path: str | Path) -> None:
         """Write the session to a file that `ivos.open_session` reads: strokes, rounds, masks, undo and redo.

@@ -51,7 +51,7 @@ class Timeline:
 
     def strips(self, step: Step) -> Strips:
         """The strips of a step."""
-        key = (step.results, step.before, step.epoch, step.objects, step.annotated)
+        key = (step.results, step.before, step.epoch, step.objects, step.annotated, tuple(step.waiting))
         if self._last is None or self._last[0] != key:
             self._last = (key, self._compute(step))
         return self._last[1]
@@ -66,7 +66,7 @@ class Timeline:
         if step.before is not None:
             pairs = enumerate(zip(step.before, step.results, strict=True))
             changed = tuple(round(1 - self._likeness((t, a), (t, b), step), 4) for t, (a, b) in pairs)
-        worst = worst_frame(values, exclude=step.annotated) if step.objects else None
+        worst = worst_frame(values, exclude=step.annotated, waiting=step.waiting) if step.objects else None
         return Strips(shown, changed, None if worst is None else (worst, float(values[worst]), doubts))
 
     def _trust(self, step: Step) -> Trust:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -16,14 +17,15 @@ from ivos.bench.study import COLUMNS, StudyRow, StudyVideo, read_rows, run_study
 from ivos.bench.study_files import broken_off_study, note_dataset
 from ivos.bench.study_report import read_study, study_table, write_study_report
 from ivos.cli import main
+from ivos.cli.study import LineUser
 from ivos.core.metrics import region_similarity
 from ivos.core.robot import robot
-from ivos.errors import InputError, SessionOrderError
+from ivos.errors import InputError, OutputError, SessionOrderError
 from ivos.io.davis import Davis
 from ivos.io.scribble_files import ScribbleFile, write_scribbles
 from ivos.model.atnet import ATNet, build
 from ivos.model.config import PRESETS
-from ivos.model.weights import save_weights
+from ivos.model.weights import read_digest, save_weights
 from ivos.types import Annotation, Scribble
 
 
@@ -202,6 +204,33 @@ def test_a_study_goes_on_with_its_own_data_set_only(make_davis: Callable[..., Pa
     assert broken_off_study(tmp_path, "lite", "ann", Subset(both, ("one", "two"))) is None
 
 
+def test_a_study_goes_on_with_its_own_weights_only(
+    model: ATNet, make_davis: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    davis, watch = Davis(make_davis({"one": 1, "two": 1})), Stopwatch()
+    file = study_file(tmp_path, "weights", "ann", datetime(2020, 8, 23))
+    monkeypatch.setattr(model, "digest", "abc")
+    with pytest.raises(SessionOrderError, match="left 'two'"):
+        run_study(model, davis, lambda video: scripted(watch, video.clip.name == "one")(video), file, watch)
+    assert broken_off_study(tmp_path, "weights", "ann", davis, "abc") == file
+    assert broken_off_study(tmp_path, "weights", "ann", davis, "def") is None
+    monkeypatch.setattr(model, "digest", "def")
+    with pytest.raises(InputError, match=r"says that the study's weights is abc, now it is def; give another folder"):
+        run_study(model, davis, scripted(watch, 1), file, watch)
+    with pytest.raises(InputError, match=r"study's dataset is DAVIS-2017 val, now it is DAVIS-2017 val: one; give"):
+        run_study(model, Subset(davis, ("one",)), scripted(watch, 1), file, watch)
+
+
+def test_rows_without_a_note_are_not_said_to_be_of_these_weights(
+    model: ATNet, make_davis: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "result_ann.csv"
+    monkeypatch.setattr(model, "digest", "abc")
+    write_rows(file, [StudyRow("one", 1, 1, 0.5, 0.5, 1.0, 1.0, 1.0, 3.0)])
+    run_study(model, Davis(make_davis({"one": 1})), scripted(Stopwatch(), 1), file)
+    assert json.loads((tmp_path / "study.json").read_text()) == {"dataset": "DAVIS-2017 val"}
+
+
 def test_a_round_that_failed_can_be_run_again(model: ATNet, make_davis: Callable[..., Path]) -> None:
     davis = Davis(make_davis({"one": 1}))
     video = StudyVideo(model, davis["one"])
@@ -215,6 +244,33 @@ def test_a_round_that_failed_can_be_run_again(model: ATNet, make_davis: Callable
     unreadable.write_bytes(content)
     video.run()
     assert [row.rounds for row in video.satisfied()] == [1]
+
+
+def test_the_report_keeps_data_sets_and_weights_apart(tmp_path: Path) -> None:
+    def study(number: int, seconds: float, note: dict[str, str] | None) -> None:
+        file = study_file(tmp_path, "lite", "ann", datetime(2020, 8, number))
+        write_rows(file, [StudyRow("bear", 1, 1, 0.5, 0.5, seconds, 0.0, 0.0, seconds)])
+        if note is not None:
+            (file.parent / "study.json").write_text(json.dumps(note))
+
+    study(1, 10, {"dataset": "DAVIS-2016 val"})
+    study(2, 30, {"dataset": "DAVIS-2016 val"})
+    assert {name: each.seconds for name, each in read_study([tmp_path]).items()} == {"lite": 20}
+    study(3, 100, {"dataset": "DAVIS-2017 val"})
+    study(4, 7, None)
+    assert {name: each.seconds for name, each in read_study([tmp_path]).items()} == {
+        "lite, DAVIS-2016 val": 20,
+        "lite, DAVIS-2017 val": 100,
+        "lite, data set not noted": 7,
+    }
+    study(3, 100, {"dataset": "DAVIS-2016 val", "weights": "12" * 32})
+    study(4, 7, {"dataset": "DAVIS-2016 val", "weights": ""})
+    assert {name: each.seconds for name, each in read_study([tmp_path]).items()} == {
+        "lite, untrained": 7,
+        "lite, weights 121212121212": 100,
+        "lite, weights not noted": 20,
+    }
+    assert "| lite, untrained | 1 | 1 | 7.0 |" in study_table(read_study([tmp_path]))
 
 
 def test_bad_results(tmp_path: Path) -> None:
@@ -270,5 +326,70 @@ def test_the_command_follows_lines(
     assert [row.sequence for row in read_rows(file)] == ["one", "three"]
     assert file.read_text().startswith(text)
     assert main(["study", "report", str(tmp_path / "r"), "--out", str(tmp_path / "report")]) == 0
-    assert "| mine | 1 | 2 |" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"The study goes on in {file}" in said
+    assert "| mine | 1 | 2 |" in said
     assert (tmp_path / "report/figure7.svg").is_file()
+
+
+def test_the_command_begins_anew_with_other_weights_of_the_same_name(
+    model: ATNet,
+    make_davis: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weights = tmp_path / "weights.safetensors"
+    save_weights(model, weights, card={})
+    file = study_file(tmp_path, "weights", "ann", datetime(2020, 8, 23))
+    write_rows(file, [StudyRow("one", 1, 1, 0.5, 0.5, 1.0, 1.0, 1.0, 3.0)])
+    (file.parent / "study.json").write_text(json.dumps({"dataset": "DAVIS-2016 val", "weights": "other"}))
+    root = make_davis({"one": 1, "two": 1}, year=2016)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert main(["study", str(root), "--user", "ann", "--model", str(weights), "--out", str(tmp_path)]) == 2
+    captured = capsys.readouterr()
+    assert "ended before 'one' was finished" in captured.err
+    (begun,) = set(tmp_path.glob("Alg*/study.json")) - {file.parent / "study.json"}
+    assert json.loads(begun.read_text()) == {"dataset": "DAVIS-2016 val", "weights": read_digest(weights)}
+    assert f"The study begins in {begun.parent}" in captured.out
+
+
+def test_strokes_of_another_sequence_are_not_drawn(
+    model: ATNet, make_davis: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = StudyVideo(model, Davis(make_davis({"one": 2}, year=2016), year=2016)["one"])
+    strokes = Annotation(1, [Scribble(2, [(0.1, 0.1), (0.2, 0.2)])])
+    files = [tmp_path / name for name in ("other.json", "short.json", "good.json")]
+    for file, content in zip(files, (("two", 6), ("one", 4), ("one", 6)), strict=True):
+        write_scribbles(file, ScribbleFile(*content, (strokes,)))
+    lines = ["frame 1", f"draw {files[0]}", "run", f"draw {files[1]}", "run", f"draw {files[2]}", "run", "satisfied"]
+    LineUser(tmp_path / "masks", iter(lines))(video)
+    said = capsys.readouterr().out
+    assert f"'{files[0]}' is for 'two'; expected 'one'" in said
+    assert f"'{files[1]}' has 4 frames; 'one' has 6" in said
+    assert said.count("Nothing was drawn") == 2
+    assert video.satisfied()[0].rounds == 1  # the strokes of all objects are those of the one of DAVIS-2016
+
+
+def test_masks_are_waited_for_until_they_are_written(
+    model: ATNet,
+    make_davis: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watch = Stopwatch()
+    video = StudyVideo(model, Davis(make_davis({"one": 1}))["one"], watch)
+    strokes = tmp_path / "strokes.json"
+    write_scribbles(strokes, ScribbleFile("one", 6, (Annotation(1, [Scribble(1, [(0.1, 0.1), (0.2, 0.2)])]),)))
+
+    def write(folder: Path, masks: object) -> None:
+        watch.now += 4
+        if video.meter.times.rounds == 2:
+            raise OutputError("The disk is full.")
+
+    monkeypatch.setattr("ivos.io.exports.write_masks", write)
+    LineUser(tmp_path, iter([*(["frame 1", f"draw {strokes}", "run"] * 2), "satisfied"]))(video)
+    assert "Round 1: masks in" in capsys.readouterr().out
+    (row,) = video.satisfied()
+    assert (row.rounds, row.scribble_seconds, row.operation_seconds, row.finding_seconds) == (2, 0, 8, 0)

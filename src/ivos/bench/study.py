@@ -18,7 +18,7 @@ from ivos.bench.study_files import COLUMNS, StudyRow, note_dataset, read_rows, s
 from ivos.engine.session import Session
 from ivos.errors import InputError, SessionOrderError
 from ivos.io.clips import Clip
-from ivos.model.networks import Networks
+from ivos.model.networks import Networks, weights_digest
 from ivos.types import LabelMask, Scribble
 
 __all__ = ["COLUMNS", "StudyRow", "StudyUser", "StudyVideo", "read_rows", "run_study", "study_file", "write_rows"]
@@ -88,8 +88,11 @@ class StudyVideo:
             raise SessionOrderError("No frame is selected; call `select_frame` before drawing.")
         return self._session.annotate(self._frame, scribbles)
 
-    def run(self) -> None:
+    def run(self, show: Callable[[], None] = lambda: None) -> None:
         """Compute the masks of all frames; from then on the user looks at them, or draws on if it failed.
+
+        Args:
+            show: Puts the masks before the user, who waits for that, too. What it raises is raised after the round.
 
         Raises:
             SessionOrderError: Nothing was drawn in this round.
@@ -104,7 +107,10 @@ class StudyVideo:
             self.meter.broken_off(self._clock())
             raise
         self._frame = None
-        self.meter.find(self._clock())
+        try:
+            show()
+        finally:
+            self.meter.find(self._clock())
 
     def satisfied(self) -> list[StudyRow]:
         """End the video; one row for each object.
@@ -161,11 +167,11 @@ def run_study(
 
     Raises:
         SessionOrderError: The user left a video in the middle of a round.
-        InputError: The file is there, and damaged.
+        InputError: The file is there, and damaged, or its folder is about another data set or other weights.
         OutputError: The file cannot be written.
     """
     rows = read_rows(file) if file.exists() else []
-    note_dataset(file, dataset)
+    note_dataset(file, dataset, weights_digest(model))
     for name in sorted(set(dataset.sequences) - {row.sequence for row in rows}):
         video = StudyVideo(model, dataset[name], clock)
         user(video)

@@ -1,11 +1,11 @@
-"""The files of a user study: one CSV file a user, one row an object, and what data set it is about."""
+"""The files of a user study: one CSV file a user, one row an object, and what data set and weights it is about."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from glob import escape
@@ -29,7 +29,7 @@ COLUMNS = (
 )
 """Of a result file: one row an object, times in seconds."""
 
-DATASET = "study.json"
+NOTE = "study.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +70,54 @@ def study_file(folder: Path, method: str, user: str, started: datetime) -> Path:
     return folder / f"Alg[{method}]_{started:%Y%m%d_%H%M%S}" / f"result_{user}.csv"
 
 
-def note_dataset(file: Path, dataset: Dataset) -> None:
-    """Say beside a result file what it is about, in `study.json`: a study only goes on with the same data set.
+def note_dataset(file: Path, dataset: Dataset, weights: str | None = None) -> None:
+    """Say beside a result file what it is about, in `study.json`; a note that is there stays.
+
+    Args:
+        file: The result file. If it has rows and no note, only the data set is noted: nobody knows their weights.
+        dataset: The sequences.
+        weights: The networks' `weights_digest`; None: unknown.
 
     Raises:
+        InputError: The note is there, and about another data set or other weights.
         OutputError: It cannot be written.
     """
-    write_json(file.parent / DATASET, {"dataset": dataset_name(dataset)})
+    there, about = noted(file), _about(dataset, weights)
+    other = _other(there, about)
+    if other is not None:
+        raise InputError(
+            f"'{file.parent / NOTE}' says that the study's {other} is {there[other]}, now it is {about[other]}; "
+            "give another folder for the results."
+        )
+    if not there:
+        write_json(file.parent / NOTE, _about(dataset, None) if file.exists() else about)
 
 
-def broken_off_study(folder: Path, method: str, user: str, dataset: Dataset) -> Path | None:
-    """The user's newest result file about a data set, named as by `study_file`, if sequences are missing in it.
+def noted(file: Path) -> dict[str, str]:
+    """What `study.json` beside a result file says of it: `dataset` and `weights`, each only where it is said."""
+    try:
+        content = json.loads((file.parent / NOTE).read_bytes())
+        return {name: str(content[name]) for name in ("dataset", "weights") if name in content}
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def broken_off_study(folder: Path, method: str, user: str, dataset: Dataset, weights: str | None = None) -> Path | None:
+    """The user's newest result file about a data set and weights, if sequences are missing in it.
+
+    Args:
+        folder: Holds files named as by `study_file`; one whose note does not say what it is about counts as well.
+        method: As of `study_file`.
+        user: As of `study_file`.
+        dataset: The sequences.
+        weights: As of `note_dataset`.
 
     Raises:
         InputError: The file is damaged, or about other sequences.
     """
     found = folder.glob(f"Alg{escape(f'[{method}]')}_*/result_{escape(user)}.csv")
-    files = [file for file in found if _noted(file) in (None, dataset_name(dataset))]
+    about = _about(dataset, weights)
+    files = [file for file in found if _other(noted(file), about) is None]
     if not files:
         return None
     newest = max(files, key=lambda path: path.parent.name)
@@ -97,11 +128,13 @@ def broken_off_study(folder: Path, method: str, user: str, dataset: Dataset) -> 
     return None if done == every else newest
 
 
-def _noted(file: Path) -> str | None:
-    try:
-        return str(json.loads((file.parent / DATASET).read_bytes())["dataset"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def _about(dataset: Dataset, weights: str | None) -> dict[str, str]:
+    known = {} if weights is None else {"weights": weights}
+    return {"dataset": dataset_name(dataset), **known}
+
+
+def _other(there: Mapping[str, str], about: Mapping[str, str]) -> str | None:
+    return next((name for name, value in about.items() if there.get(name, value) != value), None)
 
 
 def write_rows(file: Path, rows: Iterable[StudyRow]) -> None:

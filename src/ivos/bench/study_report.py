@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
 from ivos.bench.figures import new_figure, save_figure
 from ivos.bench.report import markdown_table, write_text
-from ivos.bench.study_files import StudyRow, read_rows
+from ivos.bench.study_files import StudyRow, noted, read_rows
 from ivos.errors import InputError
 
 FOLDER_NAME = re.compile(r"Alg\[(?P<method>.+)\]_\d{8}_\d{6}")
+Played = tuple[str, str, str]
+"""Method, data set and weights."""
 ACTIVITIES = {"scribble": "scribble_seconds", "operate": "operation_seconds", "find": "finding_seconds"}
 
 
 @dataclass(frozen=True)
 class StudyFigures:
-    """Means over the videos and users of one method.
+    """Means over the videos and users of one method, data set and weights.
 
     Attributes:
         users: Who took part.
@@ -41,22 +43,25 @@ class StudyFigures:
 
 
 def read_study(places: Sequence[str | Path]) -> dict[str, StudyFigures]:
-    """The figures by method.
+    """The figures by method; what was played on several data sets, or with several weights, is named with them.
 
     Args:
         places: Result files, or folders that hold some at any depth. The method is read from the name of the folder
-            a file lies in (`Alg[METHOD]_...`), else it is the folder's name.
+            a file lies in (`Alg[METHOD]_...`), else it is the folder's name; data set and weights from `study.json`.
 
     Raises:
         InputError: A place does not exist, holds no result, or a result is damaged.
     """
-    found: dict[str, dict[str, list[list[StudyRow]]]] = {}  # method, user, session
+    found: dict[Played, dict[str, list[list[StudyRow]]]] = {}  # by user, session
     for file in dict.fromkeys(file.resolve() for place in places for file in _files(Path(place))):
         match = FOLDER_NAME.fullmatch(file.parent.name)
         method = match["method"] if match else file.parent.name
         user = file.stem.removeprefix("result_")
-        found.setdefault(method, {}).setdefault(user, []).append(read_rows(file))
-    figures = {method: _figures(method, users) for method, users in sorted(found.items())}
+        note = noted(file)
+        played = (method, note.get("dataset", "data set not noted"), _weights(note.get("weights")))
+        found.setdefault(played, {}).setdefault(user, []).append(read_rows(file))
+    labels = {played: _label(played, found) for played in sorted(found)}
+    figures = {label: _figures(label, found[played]) for played, label in labels.items()}
     if not figures:
         raise InputError("There is no study result to report; give result_*.csv files or folders with some.")
     return figures
@@ -102,6 +107,18 @@ def write_study_report(folder: str | Path, figures: Mapping[str, StudyFigures]) 
     axis.invert_yaxis()
     figure.legend(loc="outside upper center", ncols=len(ACTIVITIES))
     save_figure(figure, folder / "figure7")
+
+
+def _weights(digest: str | None) -> str:
+    return "weights not noted" if digest is None else f"weights {digest[:12]}" if digest else "untrained"
+
+
+def _label(played: Played, every: Collection[Played]) -> str:
+    """The method, with data set and weights where without them it would not be clear which are meant."""
+    method, dataset, weights = played
+    several_datasets = len({each[1] for each in every}) > 1
+    several_weights = len({each[2] for each in every if each[0] == method}) > 1
+    return ", ".join([method, *([dataset] if several_datasets else []), *([weights] if several_weights else [])])
 
 
 def _files(place: Path) -> list[Path]:

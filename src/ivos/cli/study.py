@@ -36,7 +36,7 @@ def study(
     Reads one command a line from standard input: `frame T` (the first press, later the frame selected),
     `draw SCRIBBLES.json` (the strokes on that frame of a DAVIS scribble file), `run`, `satisfied`. The masks of each
     round are written to OUT/Alg[MODEL]_TIME/masks/SEQUENCE, times and scores to OUT/Alg[MODEL]_TIME/result_USER.csv.
-    A study of the same user that was broken off goes on with its next sequence.
+    A study of the same user, data set and weights that was broken off goes on with its next sequence.
 
     Args:
         root: The DAVIS data set's folder.
@@ -50,13 +50,15 @@ def study(
     from ivos.bench.study import run_study
     from ivos.bench.study_files import broken_off_study, study_file
     from ivos.io.davis import Davis
+    from ivos.model.networks import weights_digest
     from ivos.model.weights import load_model
 
     networks = load_model(model, device=device)
     davis = Davis(root, split=split, year=year)
     method = Path(model).stem
     fresh = study_file(out, method, user, datetime.now())
-    file = broken_off_study(out, method, user, davis) or fresh
+    file = broken_off_study(out, method, user, davis, weights_digest(networks)) or fresh
+    say(f"The study {'goes on' if file.exists() else 'begins'} in {file}")
     run_study(networks, davis, LineUser(file.parent / "masks", iter(sys.stdin)), file)
     say(f"The results are in {file}")
 
@@ -119,8 +121,7 @@ class LineUser:
         elif command == "draw" and value:
             video.draw(_strokes(Path(value), video))
         elif command == "run":
-            video.run()
-            self._show(video)
+            video.run(lambda: self._show(video))
         elif command:
             raise InputError(f"'{command} {value}' cannot be done now; the commands are {HELP}.")
 
@@ -133,9 +134,10 @@ class LineUser:
 
 
 def _strokes(file: Path, video: StudyVideo) -> list[Scribble]:
-    from ivos.io.scribble_files import read_scribbles
+    from ivos.bench.first_round import human_annotations
 
-    annotations = [each for each in read_scribbles(file).annotations if each.frame == video.frame]
+    every = human_annotations(file, video.clip, video.num_objects)
+    annotations = [each for each in every if each.frame == video.frame]
     if not annotations:
         raise InputError(f"The scribble file '{file}' has no stroke on the selected frame ({video.frame}).")
     return [scribble for annotation in annotations for scribble in annotation.scribbles]

@@ -89,6 +89,15 @@ def test_a_file_cut_or_with_a_flipped_bit_is_a_sentence(zipped, tmp_path):
             read_checkpoint(path)
 
 
+def test_a_value_that_changed_on_disk(released, saved):
+    path = saved(released | {"conv1x1.bias": torch.full((2048,), 0.123)})
+    whole, value = path.read_bytes(), torch.tensor(0.123).numpy().tobytes()
+    place = whole.index(value * 2048) + 4096
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    with pytest.raises(WeightsError, match="it is damaged"):
+        read_checkpoint(path)
+
+
 def test_a_folder(tmp_path):
     with pytest.raises(WeightsError):
         read_checkpoint(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -130,6 +131,7 @@ def read_checkpoint(path: str | Path) -> PaperATNet:
         WeightsError: The file is damaged, holds more than tensors, or is another network's.
     """
     try:
+        _check_zip(path)  # PyTorch's reader does not compare checksums
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}; give the path of the authors' ATNet-checkpoint.pth.") from error
@@ -145,6 +147,15 @@ def read_checkpoint(path: str | Path) -> PaperATNet:
         net = PaperATNet(PRESETS["authors"])
     net.load_state_dict(ours, assign=True)
     return net.eval()
+
+
+def _check_zip(path: str | Path) -> None:
+    if not zipfile.is_zipfile(path):  # PyTorch's older format
+        return
+    with zipfile.ZipFile(path) as file:
+        damaged = file.testzip()
+    if damaged is not None:
+        raise zipfile.BadZipFile(f"{damaged} has another checksum.")
 
 
 def _is_state_dict(content: object) -> bool:

@@ -126,6 +126,46 @@ def test_without_a_davis_source_that_leaves_the_list_davis_is_asked_for(source, 
 
 
 @pytest.mark.parametrize(
+    ("options", "without"),
+    [("davis-2016,split=val", "ball"), ("davis-2017,split=both,without=b?x", "b?x+ball"), ("davis-2017", "ball")],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_what_is_scored_is_not_trained_on(options, without, named, davis_with_val, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(variants, "seconds_per_step", None)
+    (davis_with_val / "ImageSets" / "2017" / "both.txt").write_text("box\nball\n")
+    (davis_with_val / "ImageSets" / "2017" / "train.txt").write_text("ball\n")  # 2016's val has it, too
+    sources = ("--data", f"davis-2016:{davis_with_val}", "--data", f"{options}:{davis_with_val}", "--budget", "1")
+    scored = ("--davis", str(davis_with_val)) if named else ()
+    assert main(["ablate", "table3", *sources, *scored, "--out", str(tmp_path / "out")]) == 2
+    error = refusal(capsys)
+    assert f"'{options}:{davis_with_val}' would train on ball, which the variants are scored on" in error
+    assert f"without={without}, or" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_ablation_goes_on_with_what_it_was_scored_on_only(data, lite_weights, tmp_path, monkeypatch, capsys):
+    def train(variant, config, watch):
+        raise EOFError
+
+    monkeypatch.setattr(variants, "seconds_per_step", lambda config, *, trial_steps: 0.5)
+    monkeypatch.setattr(variants, "train_variant", train)
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    shutil.copytree(data / "DAVIS", elsewhere)
+    for davis in (data / "DAVIS", elsewhere):
+        with pytest.raises(EOFError):
+            ablate("table3", data, lite_weights, out, "--davis", str(davis))
+    mask, *_, other = sorted(elsewhere.rglob("Annotations/**/ball/*.png"))
+    shutil.copy(other, mask)
+    assert ablate("table3", data, lite_weights, out, "--davis", str(elsewhere)) == 2
+    assert "another ablation: its dataset_digest is" in refusal(capsys)
+    plan = json.loads((out / "plan.json").read_text())
+    del plan["dataset_digest"]
+    (out / "plan.json").write_text(json.dumps(plan))
+    assert ablate("table3", data, lite_weights, out) == 2
+    assert "older version, which did not note dataset_digest" in refusal(capsys)
+
+
+@pytest.mark.parametrize(
     ("more", "says"),
     [
         (("--rows", "VII"), "'VII'; its variants are I, II, III, IV, V, VI"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -36,7 +37,7 @@ class AblateFlags:
     data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
     """Training data as KIND:PATH, one or more, as `ivos train` takes them."""
     davis: Path | None = None
-    """Folder in the DAVIS layout on which the variants are scored; none of what is scored may be in the training data.
+    """Folder in the DAVIS layout on which the variants are scored; no DAVIS source may train on a sequence of it.
     None: the folder of the first davis-2016 or davis-2017 in --data that trains on another list than --split."""
     out: Path = Path("out/ablations")
     """Folder of everything; the same command goes on there after an interruption."""
@@ -99,11 +100,11 @@ def ablate(
         known = ", ".join(variant.row for variant in variants)
         raise InputError(f"{table} has no variant {unknown[0]!r}; its variants are {known}.")
     dataset = _dataset(flags)
-    _check_scoring(flags, dataset)
+    rules = _scoring_rules(flags, dataset)
     config, plan = _plan(flags, dataset)
     for variant in variants:
         if not flags.rows or variant.row in flags.rows:
-            figures = _figures(variant, config, dataset, flags)
+            figures = _figures(variant, config, dataset, rules, flags)
             _write_table(table, plan, flags.out)
             say(f"{variant.row}, {variant.title}: J " + " ".join(f"{j:.3f}" for j in figures["rounds"]["J"]))
     say(f"The table is {flags.out / table}.md")
@@ -136,6 +137,7 @@ def _plan(flags: AblateFlags, dataset: Dataset) -> tuple[TnetTraining, dict[str,
         "init": "the bundled weights" if flags.init is None else init.name,
         "init_digest": NamedSource(str(init)).digest,
         "dataset": dataset_name(dataset),
+        "dataset_digest": _digest(dataset),
         "rounds": flags.rounds,
         "seed": flags.seed,
         "batch": flags.batch,
@@ -163,16 +165,28 @@ def _steps(flags: AblateFlags, config: TnetTraining) -> int:
     return steps
 
 
+def _digest(dataset: Dataset) -> str:
+    """Tells the files that are scored on from others, wherever they lie."""
+    from ivos.bench.runner import list_samples
+
+    files = [(sample.clip.name, sample.digest()) for sample in list_samples(dataset)]
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()
+
+
 def _check_same(kept: Mapping[str, Any], settings: Mapping[str, Any], folder: Path) -> None:
     for name, value in settings.items():
-        if kept.get(name) != value:
+        if name not in kept:
+            raise InputError(f"{folder / PLAN} is of an older version, which did not note {name}. Give another folder.")
+        if kept[name] != value:
             raise InputError(
-                f"{folder} holds another ablation: its {name} is {kept.get(name)}, now it is {value}."
+                f"{folder} holds another ablation: its {name} is {kept[name]}, now it is {value}."
                 " Give the same settings to go on with it, or another folder."
             )
 
 
-def _figures(variant: Variant, config: TnetTraining, dataset: Dataset, flags: AblateFlags) -> dict[str, Any]:
+def _figures(
+    variant: Variant, config: TnetTraining, dataset: Dataset, rules: Rules, flags: AblateFlags
+) -> dict[str, Any]:
     """A variant's figures, from its row.json; without that it is trained, unless its weights are there, and scored."""
     from ivos.bench.store import write_json
     from ivos.cli.training import progress_bar
@@ -187,7 +201,7 @@ def _figures(variant: Variant, config: TnetTraining, dataset: Dataset, flags: Ab
     if not (folder / WEIGHTS).exists():
         with progress_bar(f"Training {variant.row}") as show:
             train_variant(variant, replace(config, out=folder), show)
-    report = _scored(variant, folder / WEIGHTS, dataset, flags)
+    report = _scored(variant, folder / WEIGHTS, dataset, rules, flags)
     card = read_card(folder / WEIGHTS)["t-net"]
     figures = {
         **{name: card[name] for name in ("steps_done", "hours", "hardware", "precision")},
@@ -198,29 +212,34 @@ def _figures(variant: Variant, config: TnetTraining, dataset: Dataset, flags: Ab
     return figures
 
 
-def _rules(flags: AblateFlags) -> Rules:
+def _scoring_rules(flags: AblateFlags, dataset: Dataset) -> Rules:
+    """The benchmark's rules; refuses what it would, and to score on what is trained on, before an hour of training."""
+    from ivos.bench.figures import check_figures
     from ivos.bench.rules import Rules
+    from ivos.io.davis import Davis
+    from ivos.train.data import DataSpec
 
+    check_figures()
+    for text in flags.data:
+        spec = DataSpec.parse(text)
+        if spec.kind in YEARS:
+            trained = spec.kept(Davis(spec.path, split=spec.split, year=YEARS[spec.kind]).sequences)
+            both = [name for name in trained if name in dataset.sequences]  # DAVIS-2016's are in DAVIS-2017, too
+            if both:
+                raise InputError(
+                    f"The source {text!r} would train on {', '.join(both)}, which the variants are scored on; leave out"
+                    f" what is scored with without={'+'.join((*spec.without, *both))}, or score on other --sequences."
+                )
     return Rules(flags.rounds, None, "J", seed=flags.seed)
 
 
-def _check_scoring(flags: AblateFlags, dataset: Dataset) -> None:
-    """Refuse what the benchmark would, before an hour of training."""
-    from ivos.bench.figures import check_figures
-    from ivos.bench.runner import list_samples
-
-    _rules(flags)
-    check_figures()
-    list_samples(dataset)
-
-
-def _scored(variant: Variant, weights: Path, dataset: Dataset, flags: AblateFlags) -> Report:
+def _scored(variant: Variant, weights: Path, dataset: Dataset, rules: Rules, flags: AblateFlags) -> Report:
     from ivos.bench.execution import Execution
     from ivos.bench.runner import run
     from ivos.bench.segmenters import NamedSource
 
     source = NamedSource(str(weights), flags.device)
-    report = run(source, dataset, _rules(flags), Execution(max(1, flags.workers)), weights.parent / "bench")
+    report = run(source, dataset, rules, Execution(max(1, flags.workers)), weights.parent / "bench")
     if report.failed:
         first = report.failed[0]
         raise InputError(
@@ -249,11 +268,7 @@ def _write_table(table: str, plan: Mapping[str, Any], out: Path) -> None:
 
 
 def _read(file: Path) -> dict[str, Any] | None:
-    """The JSON object in a file, None if there is no file.
-
-    Raises:
-        InputError: It holds something else.
-    """
+    """The JSON object in a file, None if there is no file."""
     if not file.exists():
         return None
     try:
@@ -266,24 +281,19 @@ def _read(file: Path) -> dict[str, Any] | None:
 
 
 def _dataset(flags: AblateFlags) -> Dataset:
+    """What the variants are scored on."""
     from ivos.bench.runner import Subset
     from ivos.io.davis import Davis
-
-    folder, year = _scored_on(flags)
-    whole = Davis(folder, split=flags.split, year=flags.year or year)
-    return Subset(whole, flags.sequences) if flags.sequences else whole
-
-
-def _scored_on(flags: AblateFlags) -> tuple[Path, int]:
-    """Folder and year of the data set that the variants are scored on."""
     from ivos.train.data import DataSpec
 
-    if flags.davis is not None:
-        return flags.davis, 2016
-    for spec in map(DataSpec.parse, flags.data):
-        if spec.kind in YEARS and spec.split != flags.split:
-            return spec.path, YEARS[spec.kind]
-    raise InputError(
-        f"--data has no davis-2016 or davis-2017 that leaves the list '{flags.split}' to score on; give the folder of a"
-        " DAVIS data set with --davis."
-    )
+    folder, year = flags.davis, 2016
+    if folder is None:
+        left = [spec for spec in map(DataSpec.parse, flags.data) if spec.kind in YEARS and spec.split != flags.split]
+        if not left:
+            raise InputError(
+                f"--data has no davis-2016 or davis-2017 that leaves the list '{flags.split}' to score on; give the"
+                " folder of a DAVIS data set with --davis."
+            )
+        folder, year = left[0].path, YEARS[left[0].kind]
+    whole = Davis(folder, split=flags.split, year=flags.year or year)
+    return Subset(whole, flags.sequences) if flags.sequences else whole

@@ -80,7 +80,7 @@ def test_a_study_runs_from_the_first_sequence_to_the_last(serve, davis, tmp_path
     assert all(row.total_seconds > 0 for row in rows)
 
 
-def test_a_study_that_was_broken_off_goes_on_with_the_next_sequence(serve, davis, tmp_path):
+def test_a_study_that_was_broken_off_goes_on_with_the_next_sequence(serve, davis, tmp_path, networks, monkeypatch):
     def play(client, expected):
         page, state = Page(client), client.get("/api/study").json()
         assert (state["sequence"], state["number"]) == expected
@@ -96,6 +96,10 @@ def test_a_study_that_was_broken_off_goes_on_with_the_next_sequence(serve, davis
         page.stroke(1)  # bear is begun and left
     with serve(study_root=davis, user="adam") as client:
         assert study(Page(client))["sequence"] == "ant"
+    with monkeypatch.context() as patch:
+        patch.setattr(networks, "digest", "0123", raising=False)  # other weights of the same name: another study
+        with serve(study_root=davis, user="eve") as client:
+            assert study(Page(client))["sequence"] == "ant"
     with serve(study_root=davis, user="eve") as client:
         play(client, ("bear", 2))
         assert study(Page(client))["phase"] == "finished"

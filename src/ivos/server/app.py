@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 
 import ivos
 from ivos.errors import IvosError, OutputError
-from ivos.model.networks import Networks
+from ivos.model.networks import Networks, weights_digest
 from ivos.server import routes_app, routes_exports, routes_project, routes_rounds
 from ivos.server.brain import Brain
 from ivos.server.library import Library
@@ -56,7 +56,8 @@ def create_app(settings: Settings, networks: Networks | None = None) -> Guard:
     library.clear_uploads()
     study = None
     if settings.study_root is not None:
-        study = open_study(settings.study_root, settings.user, library, Path(settings.model).stem)
+        weights = None if brain.trouble() else weights_digest(brain.networks)
+        study = open_study(settings.study_root, settings.user, library, Path(settings.model).stem, weights)
     try:
         open_project = None if settings.video is None else library.open_path(settings.video)
     except Problem as problem:

@@ -39,11 +39,18 @@ class Study:
         user: Names the result file.
         library: Each sequence becomes a project here.
         method: Names the result's folder.
+        weights: The networks' `weights_digest`, noted beside the results; None: unknown.
         clock: Seconds from any start.
     """
 
     def __init__(
-        self, davis: Davis, user: str, library: Library, method: str, clock: Clock = time.perf_counter
+        self,
+        davis: Davis,
+        user: str,
+        library: Library,
+        method: str,
+        weights: str | None,
+        clock: Clock = time.perf_counter,
     ) -> None:
         """Show the first sequence that the user has no result for: a study that was broken off goes on.
 
@@ -56,9 +63,9 @@ class Study:
         self._sequences = sorted(davis.sequences)
         results = library.root / "study"
         fresh = study_file(results, method, user, datetime.now())
-        earlier = broken_off_study(results, method, user, davis)
+        earlier = broken_off_study(results, method, user, davis, weights)
         self.file = earlier or fresh
-        note_dataset(self.file, davis)
+        note_dataset(self.file, davis, weights)
         self._rows: list[StudyRow] = read_rows(earlier) if earlier else []
         self._lock = threading.RLock()
         self._meter = Meter()
@@ -239,8 +246,10 @@ class Study:
             self._run = None
 
 
-def open_study(root: Path, user: str, library: Library, method: str) -> Study:
+def open_study(root: Path, user: str, library: Library, method: str, weights: str | None) -> Study:
     """The study on the val sequences of a DAVIS folder: those of 2017, or of 2016 where there is no other list.
+
+    Arguments are as of `Study`.
 
     Raises:
         InputError: It is no DAVIS folder.
@@ -249,7 +258,7 @@ def open_study(root: Path, user: str, library: Library, method: str) -> Study:
         davis = Davis(root, split="val", year=2017)
     except InputError:
         davis = Davis(root, split="val", year=2016)
-    return Study(davis, user, library, method)
+    return Study(davis, user, library, method, weights)
 
 
 def _folder(frames: ImageFolder) -> Path:

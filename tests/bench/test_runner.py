@@ -24,10 +24,12 @@ from ivos.bench.runner import Subset, as_source, benchmark, list_samples, run
 from ivos.bench.sample import SampleResult, run_sample
 from ivos.bench.scoring import Scorer
 from ivos.bench.segmenters import GivenSource, NamedSource
+from ivos.bench.store import Store
 from ivos.bench.summary import COLUMNS
 from ivos.core.scribbles import scribble_maps
 from ivos.errors import InputError
 from ivos.io.davis import Davis
+from ivos.io.masks import read_mask, write_mask
 from ivos.io.scribble_files import ScribbleFile, write_scribbles
 from ivos.types import Annotation, Frames, Scribble
 
@@ -223,6 +225,53 @@ def test_failed_samples_are_tried_again(make_davis: Callable[..., Path], tmp_pat
     assert len(run(GivenSource(method, "luck"), davis, NO_BUDGET, Execution(), tmp_path).failed) == 1
     method.number = 9
     assert not run(GivenSource(method, "luck"), davis, NO_BUDGET, Execution(), tmp_path).failed
+
+
+def test_frames_without_a_true_mask_are_told(make_davis: Callable[..., Path]) -> None:
+    root = make_davis({"one": 1, "two": 2, "six": 1, "image": 1})
+    for name, masked in (("two", (0, 5)), ("six", (0,)), ("image", (0,))):
+        for t in set(range(6)) - set(masked):
+            (root / f"Annotations/480p/{name}/{t:05d}.png").unlink()
+    for t in range(1, 6):
+        (root / f"JPEGImages/480p/image/{t:05d}.jpg").unlink()
+    rules = replace(NO_BUDGET, rounds=1)
+    report = run(as_source(empty), Davis(root), rules, Execution())
+    assert [result.sequence for result in report.failed] == ["six"]
+    assert "'six' has 6 frames but a true mask of frame 0 only" in str(report.failed[0].error)
+    assert report.results[1].rounds[0].scores.shape == (2, 2, 2)
+    page = report.markdown()
+    assert "J and F are of the frames that have a true mask" in page
+    assert "| one | 1 | 6 of 6 |" in page
+    assert "| two | 2 | 2 of 6 |" in page
+    whole = Subset(Davis(root), ("one", "image"))
+    assert "scored frames" not in run(as_source(empty), whole, rules, Execution()).markdown()
+
+
+def test_ids_that_never_occur_are_not_scored(make_davis: Callable[..., Path], tmp_path: Path) -> None:
+    root = make_davis({"two": 2})
+    usual = list_samples(Davis(root))[0]
+    rules = Rules(rounds=8, seconds_per_object=6.0)
+    in_time = run_sample(only_strokes, usual, rules, Scorer(), Clock()).rounds
+    for file in (root / "Annotations/480p/two").iterdir():
+        mask = read_mask(file)
+        write_mask(file, np.where(mask == 2, 4, mask).astype(np.uint8))
+    sample = list_samples(Davis(root))[0]
+    assert 0 < len(run_sample(only_strokes, sample, rules, Scorer(), Clock()).rounds) == len(in_time) < 8
+    report = run(as_source(empty), Davis(root), NO_BUDGET, Execution())
+    assert report.summary["rounds"]["J"] == [0, 0, 0]
+    assert report.summary["sequences"]["two"]["objects"] == 2
+    assert {row["object_id"] for row in csv.DictReader(report.csv().splitlines())} == {"1", "4"}
+    store, result = Store(tmp_path, as_source(empty), NO_BUDGET, "DAVIS"), report.results[0]
+    store.save(sample, result)
+    loaded = store.load(sample)
+    assert loaded is not None
+    assert (figures(loaded), loaded.object_ids) == (figures(result), (1, 4))
+    file = tmp_path / "samples/two.001.json"
+    older = {**json.loads(file.read_text()), "num_objects": 2}
+    del older["object_ids"]
+    file.write_text(json.dumps(older))
+    with pytest.raises(InputError, match="also scored ids that are in no true mask"):
+        store.load(sample)
 
 
 def test_the_protocol_has_eight_rounds() -> None:

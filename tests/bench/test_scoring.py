@@ -16,19 +16,19 @@ def test_processes_give_the_figures_of_one(monkeypatch: pytest.MonkeyPatch) -> N
     rng = np.random.default_rng(0)
     predictions, truths = (rng.integers(0, 4, (7, 20, 30), np.uint8) for _ in range(2))
     with Scorer() as score:
-        alone = score(predictions, truths, 3)
+        alone = score(predictions, truths, (1, 2, 3))
     assert alone.shape == (7, 3, 2)
     for t, k in ((0, 0), (6, 2)):
         pair = predictions[t] == k + 1, truths[t] == k + 1
         assert alone[t, k].tolist() == [region_similarity(*pair), contour_accuracy(*pair)]
     monkeypatch.setattr(scoring, "WORTH_PROCESSES", 0)
     with Scorer(workers=2) as score:
-        assert (score(predictions, truths, 3) == alone).all()
-        assert (score(predictions[:1], truths[:1], 3) == alone[:1]).all()
+        assert (score(predictions, truths, (1, 2, 3)) == alone).all()
+        assert (score(predictions[:1], truths[:1], (1, 2, 3)) == alone[:1]).all()
 
 
 def test_bad_input() -> None:
     with pytest.raises(InputError, match=r"expected equal \(T, H, W\)"):
-        Scorer()(np.zeros((2, 3, 4), np.uint8), np.zeros((2, 3, 5), np.uint8), 1)
+        Scorer()(np.zeros((2, 3, 4), np.uint8), np.zeros((2, 3, 5), np.uint8), (1,))
     with pytest.raises(InputError, match="0 workers"):
         Scorer(0)

@@ -26,26 +26,34 @@ class Truth:
         frames: The frames that have a mask, ascending.
         masks: Their label masks, shape (len(frames), H, W), 255 void.
         num_objects: K, the largest id.
+        object_ids: The ids that occur, ascending; only they are scored.
     """
 
     frames: tuple[int, ...]
     masks: NDArray[np.uint8]
     num_objects: int
+    object_ids: tuple[int, ...]
 
 
 def read_truth(clip: Clip) -> Truth:
     """All true masks of a clip.
 
     Raises:
-        InputError: It has no mask or no object, or a mask is unreadable or of the wrong size.
+        InputError: It has no mask, one of several frames only, or no object, or a mask is unreadable or of the wrong
+            size.
     """
     if not clip.masked_frames:
         raise InputError(f"The sequence '{clip.name}' has no mask to score against.")
+    if len(clip.masked_frames) == 1 < len(clip):
+        raise InputError(
+            f"The sequence '{clip.name}' has {len(clip)} frames but a true mask of frame {clip.masked_frames[0]} only; "
+            "interactive scores need masks of all frames, or of many. Use a split that has them, such as val of DAVIS."
+        )
     masks = np.stack(list(clip.masks()))
-    num_objects = int(masks[masks != VOID].max(initial=BACKGROUND))
-    if not num_objects:
+    object_ids = tuple(int(k) for k in np.flatnonzero(np.bincount(masks.ravel())) if k not in (BACKGROUND, VOID))
+    if not object_ids:
         raise InputError(f"The masks of the sequence '{clip.name}' show no object.")
-    return Truth(clip.masked_frames, masks, num_objects)
+    return Truth(clip.masked_frames, masks, object_ids[-1], object_ids)
 
 
 def human_annotations(file: Path, clip: Clip, num_objects: int) -> tuple[Annotation, ...]:

@@ -128,6 +128,8 @@ class Report:
             f"next frame = worst {TITLES[rules.metric]}; robot: {robot}. {first}",
             "Machine: " + (", ".join(f"{key} {value}" for key, value in machine.items()) or "not kept") + ".",
         ]
+        if any(result.is_partly_masked for result in self.results):
+            lines.append("**J and F are of the frames that have a true mask, in some sequences not all of them.**")
         if summary["clamped"]:
             lines.append("**The rounds took longer than the time axis; their times were cut off at its end.**")
         if summary["over_budget"]:
@@ -148,12 +150,14 @@ class Report:
     def _sequences_table(self) -> str:
         marks = sorted({1, min(3, self.rules.rounds), self.rules.rounds})
         titles = [f"{TITLES[metric]} round {mark}" for mark in marks for metric in ("J", "J_AND_F")]
-        rows = []
+        rows, partly = [], any(result.is_partly_masked for result in self.results)
         for name, entry in self.summary["sequences"].items():
+            scored = [f"{entry['scored_frames']} of {entry['frames']}"] if partly else []
             first = "; ".join(", ".join(map(str, frames)) for frames in entry["first_frames"])
             values = [f"{_at(entry['rounds'][metric], mark):.3f}" for mark in marks for metric in ("J", "J_AND_F")]
-            rows.append([name, str(entry["objects"]), first, *values])
-        return markdown_table(["sequence", "objects", "first frame", *titles], rows)
+            rows.append([name, str(entry["objects"]), *scored, first, *values])
+        columns = ["sequence", "objects", *(["scored frames"] if partly else []), "first frame", *titles]
+        return markdown_table(columns, rows)
 
 
 def paper_table(summaries: Mapping[str, Mapping[str, Any]]) -> str:

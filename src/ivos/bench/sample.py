@@ -66,7 +66,7 @@ class RoundResult:
     Attributes:
         frames: The frames annotated in this round; none where the robot found nothing big enough to draw, in which case
             the method was not called and its masks of the round before count again, in no time.
-        scores: J and F of every masked frame and object, shape (T, K, 2).
+        scores: J and F of every masked frame and object that occurs, shape (T, K, 2).
         seconds: What the method took, from the strokes to the masks.
         split: Seconds by kind: of the method `annotate`, `transfer`, `read` where it says so; `metrics` and `robot`.
     """
@@ -84,7 +84,8 @@ class SampleResult:
     Attributes:
         sequence: Its name.
         scribble_idx: See `Sample`.
-        num_objects: K; 1 if the sequence could not be read.
+        object_ids: The ids that are scored, ascending: those that occur in a true mask; 1 if they could not be read.
+        num_frames: Of the sequence, with and without a true mask.
         masked_frames: The frames that the scores are of.
         rounds: The finished rounds.
         error: Why it failed; None if it did not.
@@ -96,7 +97,8 @@ class SampleResult:
 
     sequence: str
     scribble_idx: int
-    num_objects: int
+    object_ids: tuple[int, ...]
+    num_frames: int
     masked_frames: tuple[int, ...]
     rounds: tuple[RoundResult, ...]
     error: str | None = None
@@ -104,6 +106,16 @@ class SampleResult:
     worst: tuple[tuple[int, LabelMask], ...] = ()
     is_human: bool = False
     machine: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def num_objects(self) -> int:
+        """How many objects are scored."""
+        return len(self.object_ids)
+
+    @property
+    def is_partly_masked(self) -> bool:
+        """Whether some frames only could be scored."""
+        return 0 < len(self.masked_frames) < self.num_frames
 
 
 def frame_values(scores: Scores, metric: Metric) -> NDArray[np.float64]:
@@ -141,7 +153,8 @@ def run_sample(
     return SampleResult(
         name,
         sample.scribble_idx,
-        truth.num_objects,
+        truth.object_ids,
+        len(sample.clip),
         truth.frames,
         tuple(match.rounds),
         error_text,
@@ -154,10 +167,11 @@ def run_sample(
 def failed_sample(sample: Sample, error: str) -> SampleResult:
     """The result of a sample that could not be started, or was not finished by any process."""
     try:
-        num_objects = read_truth(sample.clip).num_objects
+        ids: tuple[int, ...] = read_truth(sample.clip).object_ids
     except IvosError:
-        num_objects = 1
-    return SampleResult(sample.clip.name, sample.scribble_idx, num_objects, (), (), error, is_human=sample.is_human)
+        ids = (1,)
+    clip = sample.clip
+    return SampleResult(clip.name, sample.scribble_idx, ids, len(clip), (), (), error, is_human=sample.is_human)
 
 
 def _first_annotations(sample: Sample, truth: Truth, rules: Rules) -> tuple[Annotation, ...]:
@@ -184,7 +198,7 @@ class _Match:
         annotations, new, used = list(first), first, frozenset[int]()
         frames = tuple(annotation.frame for annotation in first)
         per_object = self.rules.seconds_per_object
-        deadline = np.inf if per_object is None else clock() + per_object * self.truth.num_objects
+        deadline = np.inf if per_object is None else clock() + per_object * len(self.truth.object_ids)
         while len(self.rounds) < self.rules.rounds:
             masks, seconds, split = self.masks, 0.0, dict[str, float]()
             if new and clock() <= deadline:
@@ -197,7 +211,7 @@ class _Match:
                 self.over_budget = True
                 return
             started = clock()
-            scores = self.score(masks, self.truth.masks, self.truth.num_objects)
+            scores = self.score(masks, self.truth.masks, self.truth.object_ids)
             split["metrics"], started = clock() - started, clock()
             self.masks = masks
             played = frames

@@ -48,8 +48,8 @@ class Scorer:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
 
-    def __call__(self, predictions: NDArray[np.uint8], truths: NDArray[np.uint8], num_objects: int) -> Scores:
-        """J and F, shape (T, K, 2), of label masks (T, H, W) against the truth of the same shape.
+    def __call__(self, predictions: NDArray[np.uint8], truths: NDArray[np.uint8], object_ids: Sequence[int]) -> Scores:
+        """J and F, shape (T, K, 2), of K ids in label masks (T, H, W) against the truth of the same shape.
 
         Raises:
             InputError: The shapes differ.
@@ -59,14 +59,13 @@ class Scorer:
                 f"Predictions of shape {predictions.shape} cannot be scored against truth of shape {truths.shape}; "
                 "expected equal (T, H, W)."
             )
-        ids = range(1, num_objects + 1)
         if self._workers == 1 or truths.size < WORTH_PROCESSES:
-            return score_frames(predictions, truths, ids)
+            return score_frames(predictions, truths, object_ids)
         if self._pool is None:
             self._pool = ProcessPoolExecutor(self._workers, mp_context=multiprocessing.get_context("spawn"))
         parts = min(len(truths), self._workers * CHUNKS_PER_WORKER)
         chunks = (np.array_split(masks, parts) for masks in (predictions, truths))
-        return np.concatenate(list(self._pool.map(score_frames, *chunks, repeat(ids))))
+        return np.concatenate(list(self._pool.map(score_frames, *chunks, repeat(object_ids))))
 
 
 def score_frames(predictions: NDArray[np.uint8], truths: NDArray[np.uint8], object_ids: Sequence[int]) -> Scores:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ivos.bench.first_round import read_truth
 from ivos.bench.rules import Rules
 from ivos.bench.sample import RoundResult, Sample, SampleResult
 from ivos.bench.segmenters import Source
@@ -63,21 +64,22 @@ class Store:
             return None
         content = _read_json(file)
         try:
-            result = _from_json(content, self._picture_name)
+            result = _from_json(content, len(sample.clip), self._picture_name)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"The stored result '{file}' is damaged ({error!r}); delete it and run again.") from error
         if result.error is not None:
             return None
+        older = f"'{file}' was kept by an older version, which"
+        again = "Use another output folder, or delete that file to have the sequence played again."
         if "files" not in content:
-            raise InputError(
-                f"'{file}' was kept by an older version, which did not note what it was played on. "
-                "Use another output folder, or delete that file to have the sequence played again."
-            )
+            raise InputError(f"{older} did not note what it was played on. {again}")
         if content["files"] != sample.digest():
             raise InputError(
                 f"'{file}' is the result of other images, masks or first strokes than those that '{sample.clip.name}' "
-                "has now. Use another output folder, or delete that file to have the sequence played again."
+                f"has now. {again}"
             )
+        if "object_ids" not in content and read_truth(sample.clip).object_ids != result.object_ids:
+            raise InputError(f"{older} also scored ids that are in no true mask. {again}")
         return result
 
     def save(self, sample: Sample, result: SampleResult) -> None:
@@ -128,7 +130,7 @@ def _to_json(result: SampleResult) -> dict[str, Any]:
     return {
         "sequence": result.sequence,
         "scribble_idx": result.scribble_idx,
-        "num_objects": result.num_objects,
+        "object_ids": list(result.object_ids),
         "masked_frames": list(result.masked_frames),
         "error": result.error,
         "over_budget": result.over_budget,
@@ -147,9 +149,10 @@ def _to_json(result: SampleResult) -> dict[str, Any]:
     }
 
 
-def _from_json(content: dict[str, Any], picture: Any) -> SampleResult:
+def _from_json(content: dict[str, Any], num_frames: int, picture: Any) -> SampleResult:
     name, index = content["sequence"], content["scribble_idx"]
-    shape = (len(content["masked_frames"]), content["num_objects"], 2)
+    ids = tuple(content.get("object_ids") or range(1, content["num_objects"] + 1))  # older versions kept their number
+    shape = (len(content["masked_frames"]), len(ids), 2)
     rounds = tuple(
         RoundResult(
             tuple(each["frames"]), np.array(each["jf"], np.float64).reshape(shape), each["seconds"], each["split"]
@@ -159,7 +162,8 @@ def _from_json(content: dict[str, Any], picture: Any) -> SampleResult:
     return SampleResult(
         name,
         index,
-        content["num_objects"],
+        ids,
+        num_frames,
         tuple(content["masked_frames"]),
         rounds,
         content["error"],

@@ -119,7 +119,7 @@ class StudyVideo:
             SessionOrderError: The masks of a round are not on show.
         """
         self.meter.satisfied(self._clock())
-        scores = Scorer()(self._masks(), self._truth.masks, self.num_objects).mean(axis=0)  # (K, 2)
+        scores = Scorer()(self._masks(), self._truth.masks, self._truth.object_ids).mean(axis=0)  # (K, 2)
         times = self.meter.times
         return [
             StudyRow(
@@ -133,7 +133,7 @@ class StudyVideo:
                 times.finding_seconds,
                 times.total_seconds,
             )
-            for object_id, (j, f) in enumerate(scores, start=1)
+            for object_id, (j, f) in zip(self._truth.object_ids, scores, strict=True)
         ]
 
     def _masks(self) -> NDArray[np.uint8]:

@@ -55,9 +55,7 @@ def summarise(results: Sequence[SampleResult], rules: Rules) -> dict[str, Any]:
     and without any round they are 0.
     """
     scores = {metric: list(_scores(results, metric)) for metric in METRICS}
-    expected = [
-        (result.sequence, result.scribble_idx, k) for result in results for k in range(1, result.num_objects + 1)
-    ]
+    expected = [(result.sequence, result.scribble_idx, k) for result in results for k in result.object_ids]
     mean_objects = fmean({result.sequence: result.num_objects for result in results}.values())
     end = timeout(rules.seconds_per_object, mean_objects, (score.seconds for score in scores["J"]), rules.rounds)
     metrics, rounds, clamped = {}, {}, False
@@ -92,18 +90,18 @@ def final_value(result: SampleResult, metric: Metric) -> float:
 def _rows(results: Sequence[SampleResult], session_id: str) -> Iterator[tuple[object, ...]]:
     for result in results:
         for interaction, each in enumerate(result.rounds, start=1):
-            for k in range(result.num_objects):
+            for k, object_id in enumerate(result.object_ids):
                 for t, (j, f) in zip(result.masked_frames, each.scores[:, k].tolist(), strict=True):
-                    where = (session_id, result.sequence, result.scribble_idx, interaction, k + 1, t)
+                    where = (session_id, result.sequence, result.scribble_idx, interaction, object_id, t)
                     yield *where, j, f, (j + f) / 2, each.seconds
 
 
 def _scores(results: Sequence[SampleResult], metric: Metric) -> Iterator[RoundScore]:
     for result in results:
         for interaction, each in enumerate(result.rounds, start=1):
-            for k in range(result.num_objects):
+            for k, object_id in enumerate(result.object_ids):
                 value = float(frame_values(each.scores[:, k : k + 1], metric).mean())
-                yield RoundScore(result.sequence, result.scribble_idx, k + 1, interaction, value, each.seconds)
+                yield RoundScore(result.sequence, result.scribble_idx, object_id, interaction, value, each.seconds)
 
 
 def _mean_split(results: Sequence[SampleResult], rounds: int) -> list[dict[str, float]]:
@@ -119,7 +117,7 @@ def _mean_split(results: Sequence[SampleResult], rounds: int) -> list[dict[str, 
 
 
 def _by_sequence(results: Sequence[SampleResult]) -> dict[str, dict[str, Any]]:
-    """Objects, first frames and J, F, J&F by round of each sequence, mean over its objects and samples."""
+    """Objects, frames, first frames and J, F, J&F by round of each sequence, mean over its objects and samples."""
     table: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(result.sequence for result in results):
         mine = [result for result in results if result.sequence == name]
@@ -129,7 +127,13 @@ def _by_sequence(results: Sequence[SampleResult]) -> dict[str, dict[str, Any]]:
             metric: [fmean(_value_in(result, index, metric) for result in mine) for index in range(rounds)]
             for metric in METRICS
         }
-        table[name] = {"objects": mine[0].num_objects, "first_frames": first, "rounds": by_round}
+        table[name] = {
+            "objects": mine[0].num_objects,
+            "frames": mine[0].num_frames,
+            "scored_frames": max(len(result.masked_frames) for result in mine),
+            "first_frames": first,
+            "rounds": by_round,
+        }
     return table
 
 

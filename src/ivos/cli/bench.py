@@ -176,8 +176,10 @@ def _line(result: SampleResult) -> str:
     if result.error is not None:
         return f"{name}: FAILED. {result.error}"
     seconds = sum(each.seconds for each in result.rounds)
+    scored = f" of {len(result.masked_frames)} of {result.num_frames} frames" if result.is_partly_masked else ""
     ending = ", out of time" if result.over_budget else ""
-    return f"{name}: J&F {final_value(result, 'J_AND_F'):.3f} in {len(result.rounds)} rounds, {seconds:.1f} s{ending}"
+    value = final_value(result, "J_AND_F")
+    return f"{name}: J&F {value:.3f}{scored} in {len(result.rounds)} rounds, {seconds:.1f} s{ending}"
 
 
 def _result(report: Report) -> str:

@@ -217,9 +217,11 @@ class Study:
     def _measured(self, workspace: Workspace, name: str, times: StudyTimes) -> list[StudyRow]:
         step, document = workspace.document.present, workspace.document
         masks = np.stack([workspace.viewer.shown(document, step, t) for t in self._truth.frames])
-        scores = Scorer()(masks, self._truth.masks, self._truth.num_objects).mean(axis=0)  # (K, 2)
+        ids = self._truth.object_ids
+        scores = Scorer()(masks, self._truth.masks, ids).mean(axis=0)  # (K, 2)
         spent = (times.scribble_seconds, times.operation_seconds, times.finding_seconds, times.total_seconds)
-        return [StudyRow(name, k, times.rounds, float(j), float(f), *spent) for k, (j, f) in enumerate(scores, start=1)]
+        measured = zip(ids, scores, strict=True)
+        return [StudyRow(name, k, times.rounds, float(j), float(f), *spent) for k, (j, f) in measured]
 
     def _next(self) -> None:
         done = {row.sequence for row in self._rows}

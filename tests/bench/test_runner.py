@@ -12,18 +12,21 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from ivos.bench import sheets
 from ivos.bench.execution import Execution
 from ivos.bench.rules import Rules
 from ivos.bench.runner import Subset, as_source, benchmark, list_samples, run
 from ivos.bench.sample import SampleResult, run_sample
 from ivos.bench.scoring import Scorer
 from ivos.bench.segmenters import GivenSource, NamedSource
+from ivos.bench.sheets import write_sheets
 from ivos.bench.store import Store
 from ivos.bench.summary import COLUMNS
 from ivos.core.scribbles import scribble_maps
@@ -80,6 +83,20 @@ class FailsInRound:
         if self.answer == "raises":
             raise RuntimeError("out of luck")
         return {"shape": masks[:, 1:], "ids": masks + num_objects + 3, "type": masks.astype(np.float32)}[self.answer]
+
+
+@dataclass
+class Filled:
+    value: int
+
+    def __call__(self, frames: Frames, annotations: Sequence[Annotation], num_objects: int) -> np.ndarray:
+        return np.full((len(frames), *frames.size), self.value, np.uint8)
+
+
+def lucky(frames: Frames, annotations: Sequence[Annotation], num_objects: int) -> np.ndarray:
+    if "OUT_OF_LUCK" in os.environ:
+        raise RuntimeError("out of luck")
+    return empty(frames, annotations, num_objects)
 
 
 class Clock:
@@ -220,11 +237,54 @@ def test_failing_samples_are_reported_and_the_run_goes_on(davis: Davis, answer: 
     assert report.summary["rounds"]["J"] == [report.summary["rounds"]["J"][0]] * 3  # later rounds repeat the first
 
 
-def test_failed_samples_are_tried_again(make_davis: Callable[..., Path], tmp_path: Path) -> None:
-    davis, method = Davis(make_davis({"one": 1})), FailsInRound(1)
-    assert len(run(GivenSource(method, "luck"), davis, NO_BUDGET, Execution(), tmp_path).failed) == 1
-    method.number = 9
-    assert not run(GivenSource(method, "luck"), davis, NO_BUDGET, Execution(), tmp_path).failed
+def test_failed_samples_are_tried_again(
+    make_davis: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    davis = Davis(make_davis({"one": 1}))
+    monkeypatch.setenv("OUT_OF_LUCK", "")
+    assert len(run(as_source(lucky), davis, NO_BUDGET, Execution(), tmp_path).failed) == 1
+    monkeypatch.delenv("OUT_OF_LUCK")
+    assert not run(as_source(lucky), davis, NO_BUDGET, Execution(), tmp_path).failed
+
+
+def test_a_folder_of_another_method_of_the_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def keep(method: Callable, folder: str) -> None:
+        Store(tmp_path / folder, GivenSource(method, "mine"), NO_BUDGET, "DAVIS")
+
+    keep(Filled(0), "object")
+    keep(Filled(0), "object")
+    keep(partial(Filled(0), num_objects=1), "part")
+    keep(Filled(0).__call__, "bound")
+    for method, folder in (
+        (Filled(1), "object"),
+        (partial(Filled(0), num_objects=2), "part"),
+        (Filled(1).__call__, "bound"),
+    ):
+        with pytest.raises(InputError, match="holds another run: its digest"):
+            keep(method, folder)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "bench_written.py").write_text("def segment(frames, annotations, num_objects): return 0\n")
+    module = importlib.import_module("bench_written")
+    keep(module.segment, "code")
+    keep(module.segment, "code")
+    (tmp_path / "bench_written.py").write_text("def segment(frames, annotations, num_objects): return 0 + 1\n")
+    with pytest.raises(InputError, match="holds another run: its digest"):
+        keep(importlib.reload(module).segment, "code")
+    keep(lambda *given: 0, "lambda")
+    with pytest.raises(InputError, match="nothing tells whether that was the same method"):
+        keep(lambda *given: 0, "lambda")
+
+
+def test_sheets_of_samples_that_are_no_longer_among_the_worst_go(
+    davis: Davis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheets, "WORST_SAMPLES", 1)
+    one, two, _ = run(as_source(empty), davis, replace(NO_BUDGET, rounds=1), Execution()).results
+    clips = {name: davis[name] for name in davis.sequences}
+    write_sheets(tmp_path, [one], clips, "J")
+    (tmp_path / "mine.png").touch()
+    write_sheets(tmp_path, [replace(one, rounds=(), worst=()), two], clips, "J")
+    assert {file.name for file in tmp_path.iterdir()} == {"two.001.png", "mine.png"}
 
 
 def test_frames_without_a_true_mask_are_told(make_davis: Callable[..., Path]) -> None:

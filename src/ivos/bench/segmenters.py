@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
+import pickle
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,6 +23,8 @@ from ivos.types import Annotation, Frames, Pixels
 
 BASELINES = ("copy", "grabcut-flow")
 """Names of the methods without networks."""
+UNKNOWN = "unknown"
+"""The digest of a method that nothing tells apart from others of its name."""
 ClipMasks = NDArray[np.uint8]
 """Label masks of a whole clip: (T, H, W) uint8."""
 
@@ -242,9 +247,13 @@ class GivenSource:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of config and weights of a `SessionSegmenter`; of any other method nothing is known."""
-        if not isinstance(self.segmenter, SessionSegmenter):
-            return "unknown"
+        """The SHA-256 of config and weights of a `SessionSegmenter`; of any other method that of its pickle and source.
+
+        The source is that of the function, or of the object's class and its bases; what they call is not looked at.
+        `UNKNOWN` if there is no pickle or no source.
+        """
+        if type(self.segmenter) is not SessionSegmenter:
+            return _pickle_and_source(self.segmenter)
         import torch
 
         from ivos.model.config_json import config_to_json
@@ -258,3 +267,19 @@ class GivenSource:
     def load(self) -> Segmenter:
         """The object itself."""
         return self.segmenter
+
+
+def _pickle_and_source(method: Segmenter) -> str:
+    called: Any = method
+    while isinstance(called, partial):
+        called = called.func
+    called = getattr(called, "__self__", called)  # a bound method is its object, and its name is in the pickle
+    written = [called] if inspect.isfunction(called) or inspect.isclass(called) else type(called).__mro__
+    try:
+        sha = hashlib.sha256(pickle.dumps(method))
+        for each in written:
+            if each.__module__ != "builtins":
+                sha.update(inspect.getsource(each).encode())
+    except Exception:  # pickling runs code of the method's own
+        return UNKNOWN
+    return sha.hexdigest()

@@ -11,6 +11,7 @@ from PIL import Image
 from ivos.bench.rules import Metric
 from ivos.bench.sample import SampleResult, frame_values
 from ivos.bench.summary import final_value
+from ivos.errors import OutputError
 from ivos.io.atomic import atomic_write
 from ivos.io.clips import Clip
 from ivos.io.overlay import SheetCell, contact_sheet, overlay
@@ -20,6 +21,8 @@ WORST_SAMPLES = 5
 
 def write_sheets(folder: Path, results: Sequence[SampleResult], clips: Mapping[str, Clip], metric: Metric) -> None:
     """Write a contact sheet of each of the five worst samples: its worst frames at the end, predicted and true.
+
+    Sheets that an earlier run left of the other samples are deleted.
 
     Args:
         folder: Where the PNG files go.
@@ -32,11 +35,21 @@ def write_sheets(folder: Path, results: Sequence[SampleResult], clips: Mapping[s
         OutputError: The folder cannot be written to.
     """
     played = [result for result in results if result.worst]
-    for result in sorted(played, key=lambda each: final_value(each, metric))[:WORST_SAMPLES]:
+    worst = sorted(played, key=lambda each: final_value(each, metric))[:WORST_SAMPLES]
+    for result in worst:
         cells = _cells(result, clips[result.sequence], metric)
         sheet = contact_sheet(cells, columns=2, width=480)
-        with atomic_write(folder / f"{result.sequence}.{result.scribble_idx:03d}.png") as file:
+        with atomic_write(_file(folder, result)) as file:
             Image.fromarray(sheet).save(file, format="PNG")
+    for stale in {_file(folder, result) for result in results} - {_file(folder, result) for result in worst}:
+        try:
+            stale.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"'{stale}' of an earlier run cannot be deleted ({error}); delete it.") from error
+
+
+def _file(folder: Path, result: SampleResult) -> Path:
+    return folder / f"{result.sequence}.{result.scribble_idx:03d}.png"
 
 
 def _cells(result: SampleResult, clip: Clip, metric: Metric) -> list[SheetCell]:

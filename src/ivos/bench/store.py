@@ -17,7 +17,7 @@ import numpy as np
 from ivos.bench.first_round import read_truth
 from ivos.bench.rules import Rules
 from ivos.bench.sample import RoundResult, Sample, SampleResult
-from ivos.bench.segmenters import Source
+from ivos.bench.segmenters import UNKNOWN, Source
 from ivos.errors import InputError
 from ivos.io.atomic import atomic_write, make_folder
 from ivos.io.masks import read_mask, write_mask
@@ -36,7 +36,7 @@ class Store:
             dataset: Name of the data set and its part.
 
         Raises:
-            InputError: The folder holds another run.
+            InputError: The folder holds another run, or one of a method that nothing tells apart from others.
             OutputError: It cannot be written to.
         """
         identity = {
@@ -50,6 +50,12 @@ class Store:
         file = self.folder / "run.json"
         if file.exists():
             _check_same(_read_json(file), identity, self.folder)
+            if identity["digest"] == UNKNOWN:
+                raise InputError(
+                    f"The folder '{folder}' holds results of '{source.name}', and nothing tells whether that was the "
+                    "same method: it cannot be pickled, or has no source. Use another output folder, or define the "
+                    "method at the top level of a module."
+                )
         else:
             write_json(file, identity)
 

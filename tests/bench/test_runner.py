@@ -10,21 +10,23 @@ import re
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 
-from ivos.bench import sheets
+from ivos.bench import scoring, sheets
 from ivos.bench.execution import Execution
 from ivos.bench.rules import Rules
 from ivos.bench.runner import Subset, as_source, benchmark, list_samples, run
 from ivos.bench.sample import SampleResult, run_sample
-from ivos.bench.scoring import Scorer
+from ivos.bench.scoring import Scorer, ScoringError
 from ivos.bench.segmenters import GivenSource, NamedSource
 from ivos.bench.sheets import write_sheets
 from ivos.bench.store import Store
@@ -82,6 +84,10 @@ class FailsInRound:
             return masks
         if self.answer == "raises":
             raise RuntimeError("out of luck")
+        if self.answer == "exits":
+            sys.exit(3)
+        if self.answer == "interrupted":
+            raise KeyboardInterrupt
         return {"shape": masks[:, 1:], "ids": masks + num_objects + 3, "type": masks.astype(np.float32)}[self.answer]
 
 
@@ -97,6 +103,20 @@ def lucky(frames: Frames, annotations: Sequence[Annotation], num_objects: int) -
     if "OUT_OF_LUCK" in os.environ:
         raise RuntimeError("out of luck")
     return empty(frames, annotations, num_objects)
+
+
+@dataclass
+class Pool:
+    """Stands for a pool of processes."""
+
+    is_broken: bool
+
+    def map(self, function: Callable, *chunks: Iterable) -> Iterator:
+        if self.is_broken:
+            raise BrokenProcessPool("killed")
+        return map(function, *chunks)
+
+    def shutdown(self, cancel_futures: bool) -> None: ...
 
 
 class Clock:
@@ -222,6 +242,7 @@ def test_a_folder_of_another_run_is_refused(davis: Davis, make_davis: Callable[.
     ("answer", "sentence"),
     [
         ("raises", "Round 2 of 'one' failed. RuntimeError: out of luck"),
+        ("exits", "Round 2 of 'one' failed. SystemExit: 3"),
         ("shape", r"shape \(6, 31, 48\) and type uint8; expected \(6, 32, 48\)"),
         ("ids", r"ids 4; expected 0 for background and 1..1"),
         ("type", "type float32"),
@@ -237,6 +258,11 @@ def test_failing_samples_are_reported_and_the_run_goes_on(davis: Davis, answer: 
     assert report.summary["rounds"]["J"] == [report.summary["rounds"]["J"][0]] * 3  # later rounds repeat the first
 
 
+def test_an_interrupt_ends_the_run(davis: Davis) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(GivenSource(FailsInRound(2, "interrupted"), "interrupted"), davis, NO_BUDGET, Execution())
+
+
 def test_failed_samples_are_tried_again(
     make_davis: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +271,19 @@ def test_failed_samples_are_tried_again(
     assert len(run(as_source(lucky), davis, NO_BUDGET, Execution(), tmp_path).failed) == 1
     monkeypatch.delenv("OUT_OF_LUCK")
     assert not run(as_source(lucky), davis, NO_BUDGET, Execution(), tmp_path).failed
+
+
+def test_metric_processes_that_die_are_no_failure_of_the_method(davis: Davis, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, rules = Subset(davis, ("one",)), replace(NO_BUDGET, rounds=2)
+    serial = run(as_source(only_strokes), one, rules, Execution())
+    monkeypatch.setattr(scoring, "WORTH_PROCESSES", 0)
+    pools = [Pool(is_broken=True), Pool(is_broken=False)]
+    monkeypatch.setattr(scoring, "process_pool", lambda workers: pools.pop(0))
+    report = run(as_source(only_strokes), one, rules, Execution(metric_workers=2))
+    assert [figures(result) for result in report.results] == [figures(result) for result in serial.results]
+    pools = [Pool(is_broken=True), Pool(is_broken=True)]
+    with pytest.raises(ScoringError, match="compute J and F died 2 times"):
+        run(as_source(only_strokes), one, rules, Execution(metric_workers=2))
 
 
 def test_a_folder_of_another_method_of_the_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -473,11 +512,16 @@ def test_a_ray_cluster_gives_the_same_figures(davis: Davis, killer: Callable[[st
     assert [figures(result) for result in serial.results] == [figures(result) for result in on_ray.results]
 
 
-def test_methods_that_cannot_be_sent_say_so(davis: Davis) -> None:
+def test_methods_that_cannot_be_sent_say_so(davis: Davis, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="cannot be sent to worker processes"):
         benchmark(lambda frames, annotations, num_objects: None, davis, workers=2)
     with pytest.raises(InputError, match="neither a preset"):
         benchmark("nothing-of-the-kind", davis)
+    typed, main = lambda *given: None, ModuleType("__main__")  # as in a notebook or by `python -c`
+    typed.__module__, typed.__qualname__, main.segment = "__main__", "segment", typed
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    with pytest.raises(InputError, match="entered here can be imported from no file"):
+        benchmark(typed, davis, workers=2)
 
 
 def test_execution_is_checked() -> None:

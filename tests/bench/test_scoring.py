@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -9,6 +15,15 @@ from ivos.bench import scoring
 from ivos.bench.scoring import Scorer
 from ivos.core.metrics import contour_accuracy, region_similarity
 from ivos.errors import InputError
+
+PARENT = """
+import time
+from ivos.bench.scoring import process_pool
+pool = process_pool(1)
+pool.submit(abs, 1).result()
+print("started", flush=True)
+time.sleep(300)
+"""
 
 
 @pytest.mark.timeout(300)
@@ -32,3 +47,17 @@ def test_bad_input() -> None:
         Scorer()(np.zeros((2, 3, 4), np.uint8), np.zeros((2, 3, 5), np.uint8), (1,))
     with pytest.raises(InputError, match="0 workers"):
         Scorer(0)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(sys.platform == "win32", reason="has no process groups")
+def test_processes_end_with_a_killed_parent() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"started\n"
+        parent.kill()
+        assert parent.communicate(timeout=30) == (b"", None)  # the pipe ends with the last process that has it open
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)

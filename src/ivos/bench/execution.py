@@ -5,22 +5,23 @@ Samples are independent of each other, so their figures are the same everywhere;
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pickle
 import platform
+import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from ivos.bench.rules import Rules
 from ivos.bench.sample import Sample, SampleResult, failed_sample, run_sample
-from ivos.bench.scoring import Scorer
+from ivos.bench.scoring import Scorer, process_pool
 from ivos.bench.segmenters import NamedSource, Segmenter, Source
 from ivos.errors import InputError
 
@@ -94,21 +95,29 @@ def execute(source: Source, tasks: Sequence[Task], execution: Execution) -> Iter
 
     Raises:
         InputError: The method cannot be loaded or sent to other processes, or the cluster is not to be reached.
+        ScoringError: The processes that compute J and F died again and again.
     """
     if not tasks:
         return iter(())
     if execution.ray is None and execution.workers == 1:
         return _in_this_process(source, tasks, execution.metric_workers)
     try:
-        pickle.dumps(source)
+        pickled = pickle.dumps(source)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise InputError(
-            f"The method '{source.name}' cannot be sent to worker processes ({error}); define it at the top "
-            "level of a module, or run with one worker and without Ray."
-        ) from error
+        raise _cannot_be_sent(source, str(error)) from error
     if execution.ray is not None:
         return _on_ray(source, tasks, execution.ray)
+    main = sys.modules["__main__"]
+    if b"__main__" in pickled and main.__spec__ is None and not Path(getattr(main, "__file__", "")).is_file():
+        raise _cannot_be_sent(source, "what was entered here can be imported from no file")
     return _in_processes(source, tasks, execution.workers)
+
+
+def _cannot_be_sent(source: Source, reason: str) -> InputError:
+    return InputError(
+        f"The method '{source.name}' cannot be sent to worker processes ({reason}); define it at the top "
+        "level of a module, or run with one worker and without Ray."
+    )
 
 
 def play(source: Source, task: Task) -> SampleResult:
@@ -153,8 +162,7 @@ def _in_processes(source: Source, tasks: Sequence[Task], workers: int) -> Iterat
 def _pooled(source: Source, tasks: list[Task], workers: int) -> Iterator[tuple[Task, SampleResult]]:
     if not tasks:
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
+    with process_pool(min(workers, len(tasks))) as pool:
         futures = {pool.submit(play, source, task): task for task in tasks}
         try:
             for future in as_completed(futures):
@@ -167,7 +175,10 @@ def _pooled(source: Source, tasks: list[Task], workers: int) -> Iterator[tuple[T
 
 
 def _died(task: Task) -> SampleResult:
-    error = f"The process that played it died {ATTEMPTS} times; it may have run out of memory."
+    error = (
+        f"The process that played it died {ATTEMPTS} times; it may have run out of memory, or its script cannot be "
+        'imported for lack of `if __name__ == "__main__":`.'
+    )
     return failed_sample(task.sample, error)
 
 

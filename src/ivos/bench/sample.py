@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ivos.bench.first_round import Truth, human_annotations, read_truth, seeded_annotation
 from ivos.bench.rules import Metric, Rules
-from ivos.bench.scoring import Scorer, Scores
+from ivos.bench.scoring import Scorer, Scores, ScoringError
 from ivos.bench.segmenters import ClipMasks, ReportsSeconds, Segmenter
 from ivos.core.robot import next_frame, robot
 from ivos.errors import InputError, IvosError
@@ -128,7 +128,7 @@ def frame_values(scores: Scores, metric: Metric) -> NDArray[np.float64]:
 def run_sample(
     segmenter: Segmenter, sample: Sample, rules: Rules, score: Scorer, clock: Clock = time.perf_counter
 ) -> SampleResult:
-    """Play all rounds of a sample; whatever goes wrong is part of the result.
+    """Play all rounds of a sample; whatever a method does wrong is part of the result.
 
     Args:
         segmenter: The method.
@@ -136,6 +136,9 @@ def run_sample(
         rules: Of the protocol.
         score: Computes J and F.
         clock: Seconds from any start.
+
+    Raises:
+        ScoringError: The processes that compute J and F died again and again.
     """
     name = sample.clip.name
     try:
@@ -147,7 +150,9 @@ def run_sample(
     error_text = None
     try:
         match.play(first, clock)
-    except Exception as error:  # whatever a method under test raises is its result
+    except ScoringError:  # not the method's
+        raise
+    except (Exception, SystemExit) as error:  # whatever a method under test raises is its result
         kind = "" if isinstance(error, IvosError) else f"{type(error).__name__}: "
         error_text = f"Round {len(match.rounds) + 1} of '{name}' failed. {kind}{error}"
     return SampleResult(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +12,7 @@ from statistics import fmean
 
 import numpy as np
 
-from ivos.bench.scoring import Scores, score_frames
+from ivos.bench.scoring import Scores, process_pool, score_frames
 from ivos.core.metrics import Statistics, statistics
 from ivos.errors import InputError
 from ivos.io.atomic import atomic_write
@@ -149,7 +147,7 @@ def _score(jobs: Sequence[tuple[str, int, list[MaskPair]]], workers: int) -> Ite
     if workers == 1:
         yield from (score_pairs(pairs, num_objects) for _, num_objects, pairs in jobs)
         return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with process_pool(workers) as pool:
         waiting = []
         for _, num_objects, pairs in jobs:
             bounds = pairwise([*range(0, len(pairs), CHUNK), len(pairs)])

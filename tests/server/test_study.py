@@ -1,5 +1,6 @@
 """The study mode through HTTP: locks, clock, results."""
 
+from datetime import datetime
 from unittest.mock import Mock
 
 import numpy as np
@@ -98,6 +99,7 @@ def test_a_study_that_was_broken_off_goes_on_with_the_next_sequence(serve, davis
         assert study(Page(client))["sequence"] == "ant"
     with monkeypatch.context() as patch:
         patch.setattr(networks, "digest", "0123", raising=False)  # other weights of the same name: another study
+        patch.setattr(study_module, "datetime", Mock(now=lambda: datetime(2030, 1, 1)))  # folders are named by seconds
         with serve(study_root=davis, user="eve") as client:
             assert study(Page(client))["sequence"] == "ant"
     with serve(study_root=davis, user="eve") as client:

@@ -124,6 +124,9 @@ def test_brush_and_eraser_change_pixels_and_later_rounds_keep_them(editor: Edito
     editor.round()
     assert server.mask(14) == repaired
     assert pixels(server.mask(13), *CLIP_SIZE)[144, 297] == 1, "the brushwork spreads to its neighbour"
+    editor.page.click("[aria-label='Delete the brushwork']")
+    until(lambda: server.project()["paints"] == [])
+    editor.page.wait_for_selector("#clear-frame:disabled")
 
 
 def test_what_a_round_costs_is_said_before_it_begins(editor: Editor) -> None:

@@ -38,6 +38,9 @@ def test_a_path_of_something_else_is_refused(path, says):
 def test_a_time_that_is_no_number_is_refused():
     with pytest.raises(InputError, match="start_time must be made of numbers; got None"):
         Scribble(1, [(0.5, 0.5)], start_time=None)
+    for time in (float("nan"), float("inf")):
+        with pytest.raises(InputError, match=f"has the end_time {time}; times must be finite numbers"):
+            Scribble(1, [(0.5, 0.5)], end_time=time)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,8 @@ class Scribble:
         end_time: When the stroke ended, same unit.
 
     Raises:
-        InputError: The path is empty, not made of pairs, not finite or outside [0, 1]; or the id is out of range.
+        InputError: The path is empty, not made of pairs, not finite or outside [0, 1]; the id is out of range; or a
+            time is not finite.
     """
 
     object_id: int
@@ -74,8 +75,8 @@ class Scribble:
             )
         object.__setattr__(self, "object_id", int(object_id))
         object.__setattr__(self, "path", _valid_path(path))
-        object.__setattr__(self, "start_time", _number(start_time, "start_time"))
-        object.__setattr__(self, "end_time", _number(end_time, "end_time"))
+        object.__setattr__(self, "start_time", _time(start_time, "start_time"))
+        object.__setattr__(self, "end_time", _time(end_time, "end_time"))
 
     @property
     def points(self) -> NDArray[np.float64]:
@@ -142,6 +143,13 @@ def _items(values: Iterable[Item], what: str, expected: str) -> tuple[Item, ...]
         return tuple(values)
     except TypeError as error:
         raise InputError(f"{what} must be {expected}; got {values!r}.") from error
+
+
+def _time(value: float, what: str) -> float:
+    time = _number(value, what)
+    if not math.isfinite(time):
+        raise InputError(f"A scribble has the {what} {time}; times must be finite numbers.")
+    return time
 
 
 def _number(value: float, what: str) -> float:

@@ -111,6 +111,7 @@ def test_a_round_on_a_missing_frame():
         ([[stroke(object_id=255)]], "object_id 255"),
         ([[stroke(object_id=1.5)]], "integer"),
         ([[{**stroke(), "start_time": "now"}]], "no number"),
+        ([[stroke()], [{**stroke(), "start_time": float("nan")}]], "Stroke 0 of frame 1: .*start_time nan; times must"),
     ],
 )
 def test_bad_strokes(tmp_path, frames, message):

@@ -89,7 +89,7 @@ def write_scribbles(path: str | Path, scribbles: ScribbleFile) -> None:
         rounds.append({"frame": annotation.frame, "strokes": list(range(first, len(strokes)))})
     content = {"sequence": scribbles.sequence, "scribbles": frames, "rounds": rounds}
     with atomic_write(path) as file:
-        file.write(json.dumps(content).encode())
+        file.write(json.dumps(content, allow_nan=False).encode())
 
 
 def stroke_to_json(scribble: Scribble) -> dict[str, Any]:

@@ -234,6 +234,15 @@ def test_a_name_that_the_output_cannot_show_is_shown_escaped(clip, strokes, weig
     assert (tmp_path / "Видео" / "00000.png").is_file()
 
 
+def test_commands_work_where_standard_output_and_error_are_closed(strokes, tmp_path, monkeypatch):
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    assert run("info") == 0
+    assert run("segment", tmp_path / "none.mp4", "--scribbles", strokes, "--out", tmp_path / "out") == 2
+    for stream in (sys.stdout, sys.stderr):
+        stream.close()
+
+
 def test_output_that_nobody_reads_ends_without_a_word():
     reader, writer = os.pipe()
     os.close(reader)

@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What follows `ivos` on the command line; None: `sys.argv`.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller, as in `ivos info 2>&-`
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  for good
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name that it cannot show must not end the work
     with warnings.catch_warnings():

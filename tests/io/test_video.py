@@ -348,6 +348,80 @@ def test_truncated_matroska_is_known_by_its_duration(tmp_path, name, codec, opti
     assert f"first {len(frames)} frames" in str(caught[0].message)
 
 
+def between_packets(path, number):
+    """Where that packet of a file begins."""
+    with av.open(str(path)) as container:
+        return next(p for i, p in enumerate(container.demux(video=0)) if i == number).pos
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.flv", "flv"),
+        ("a.rm", "rv20"),
+        ("a.mxf", "mpeg2video"),
+        ("a.wmv", "wmv2"),
+        ("a.gif", "gif"),
+    ],
+)
+def test_a_cut_between_two_packets_is_known_by_what_the_file_says_of_its_length(tmp_path, name, codec):
+    path = tmp_path / name
+    if codec == "gif":
+        first, *others = [Image.new("L", (64, 48), level(t)) for t in range(40)]
+        first.save(path, save_all=True, append_images=others, duration=40)
+    else:
+        make_video(path, codec=codec, size=(96, 128))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(read_video(path)) == 40
+    path.write_bytes(path.read_bytes()[: between_packets(path, 30)])
+    with pytest.warns(UserWarning, match=r"damaged or incomplete: only its first \d+ (of 40 )?frames"):
+        frames = read_video(path)
+    assert 0 < len(frames) < 36
+
+
+@pytest.mark.parametrize(("codec", "options"), [("mpeg4", {"qmin": "1", "qmax": "1"}), ("libx264", {"bf": "3"})])
+def test_truncated_avi_is_known_by_its_number_of_frames_and_not_of_bytes(tmp_path, codec, options):
+    path, noise = tmp_path / "a.avi", np.random.default_rng(0).integers(0, 255, (5, 48, 64, 3), dtype=np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for pixels in [*noise, *[np.zeros((48, 64, 3), np.uint8)] * 55]:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(read_video(path)) == 60
+    path.write_bytes(path.read_bytes()[: between_packets(path, 52)])
+    with pytest.warns(UserWarning, match=r"only its first \d\d of 60 frames"):
+        read_video(path)
+
+
+def test_a_y4m_file_of_no_whole_number_of_frames_is_a_truncated_one(tmp_path):
+    path = make_video(tmp_path / "a.y4m", codec="rawvideo")
+    whole = path.read_bytes()
+    for content in (whole, whole.replace(b"FRAME\n", b"FRAME Ip\n")):
+        path.write_bytes(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert len(read_video(path)) == 40
+        path.write_bytes(content[: int(len(content) * 0.7)])
+        with pytest.warns(UserWarning, match="only its first 27 frames"):
+            read_video(path)
+
+
+def test_an_avi_whose_frames_stay_long_or_are_not_counted_is_no_damage(tmp_path):
+    path = make_video(tmp_path / "a.avi", count=10, times=[*range(0, 1800, 200), 3000], codec="mpeg4")
+    head = path.read_bytes().index(b"strh") + 40  # where its number of frames is written
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(read_video(path)) == 10  # of 76 places
+        content = bytearray(path.read_bytes())
+        content[head : head + 4] = bytes(4)  # the camera lost its power
+        path.write_bytes(content)
+        assert len(read_video(path)) == 10
+
+
 def test_sound_that_is_longer_than_the_video_is_no_damage(tmp_path):
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as container:

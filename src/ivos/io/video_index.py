@@ -13,12 +13,11 @@ import numpy as np
 from av.stream import Disposition
 from numpy.typing import NDArray
 
+from ivos.io.truncation import ends_early
+
 _PACKET_IS_FRAME_FORMATS = {"mov", "mp4", "matroska", "webm"}
 """Containers whose packets carry a time stamp and exactly one frame each, but for codecs with hidden frames."""
 _HIDDEN_FRAME_CODECS = {"vp8"}
-_DURATION_IN_HEADER_FORMATS = {"matroska", "webm", "avi"}
-"""Containers whose duration is written down, not guessed from what there is of the file."""
-_FRAMES_OF_TOLERANCE = 4
 _PLAYLIST_FORMATS = {"applehttp", "concat", "dash", "hls", "imf", "rtsp", "sdp"}
 """Formats of files that only name others, anywhere on the disk or in the network."""
 _PLAYLIST_HEADS = b"#EXTM3U", b"ffconcat version"
@@ -120,9 +119,10 @@ def index_video(path: str) -> VideoIndex:
             stream = video_stream(container)
             stream.thread_type = "AUTO"
             index = _index_by_decoding(container, stream)
-    if not index.damaged and _falls_short(path, index):
-        return replace(index, damaged=True)
-    return index
+    if index.damaged or not len(index.times):
+        return index
+    with open_video(path) as container:
+        return replace(index, damaged=ends_early(container, video_stream(container), index))
 
 
 def decode(
@@ -232,30 +232,6 @@ class _Tail:
         elif self.start is None:
             self.start = packet.dts if self._could_be_cut is None else self._could_be_cut
         self._could_be_cut = None if data[-1] else packet.dts
-
-
-def _falls_short(path: str, index: VideoIndex) -> bool:
-    """Whether a file ends clearly before the duration that its header gives.
-
-    The sound may be longer than the video: what counts is the last packet of all. The last frame may stay as long as
-    any other.
-    """
-    with open_video(path) as container:
-        stream = video_stream(container)
-        known = _DURATION_IN_HEADER_FORMATS & set(container.format.name.split(","))
-        if not known or container.duration is None or stream.time_base is None:
-            return False
-        if not index.seekable or not len(index.times):
-            return False
-        gap = int(np.diff(index.times).max(initial=0)) * stream.time_base
-        least = container.duration / av.time_base - max(gap, _FRAMES_OF_TOLERANCE / (stream.average_rate or 1))
-        if index.times[-1] * stream.time_base >= least:
-            return False
-        return all(
-            (packet.pts + (packet.duration or 0)) * packet.time_base < least
-            for packet in container.demux()
-            if packet.pts is not None
-        )
 
 
 def _index_by_decoding(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> VideoIndex:

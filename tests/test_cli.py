@@ -105,6 +105,17 @@ def test_segment_shows_frames_a_second(clip, strokes, weights, tmp_path, capsys,
     assert "Writing overlay" in shown
 
 
+def test_segment_shows_how_far_a_clip_is_read_and_then_what_is_wrong_with_it(strokes, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ivos.cli.console.DELAY_SECONDS", 0)
+    path = tmp_path / "a.gif"
+    first, *others = [Image.new("L", (48, 32), 20 * t) for t in range(4)]
+    first.save(path, save_all=True, append_images=others)
+    path.write_bytes(path.read_bytes()[:-2])
+    assert run("segment", path, "--scribbles", strokes, "--out", tmp_path / "out", "--model", tmp_path / "none") == 2
+    shown = capsys.readouterr().err
+    assert re.search(r"Reading the clip: 4 frames .*frames/s\]\nivos: warning: .*damaged or incomplete", shown)
+
+
 def test_a_one_frame_clip_is_enough(clip, weights, tmp_path):
     for t in range(1, 5):
         (clip / f"{t}.png").unlink()

@@ -206,6 +206,21 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.mp4")], check=True, timeout=60)
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.ts"])
+def test_progress_sees_every_frame_that_is_looked_for(tmp_path, name):
+    seen = []
+
+    def progress(frames):
+        for frame in frames:
+            yield frame
+            seen.append("frame")
+        seen.append("end")
+
+    path = make_video(tmp_path / name, count=8)
+    assert len(read_video(path, progress=progress)) == 8
+    assert seen == ["frame"] * 8 + ["end"]
+
+
 def test_variable_frame_rate(tmp_path):
     times = np.cumsum(np.random.default_rng(0).integers(10, 90, 30)).tolist()
     frames = read_video(make_video(tmp_path / "vfr.mp4", count=30, times=times))

@@ -13,6 +13,7 @@ T = TypeVar("T")
 DELAY_SECONDS = 1.0
 """Work that is done sooner shows no bar."""
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
+COUNT = "{desc}: {n_fmt} frames [{elapsed}, {rate_noinv_fmt}]"
 
 
 def say(text: str = "") -> None:
@@ -21,12 +22,21 @@ def say(text: str = "") -> None:
     sys.stdout.flush()
 
 
-def frames_bar(items: Iterable[T], total: int, title: str) -> Iterator[T]:
-    """The items, one a frame, with a bar and frames/s on standard error once they take longer than a second."""
+def frames_bar(items: Iterable[T], total: int | None, title: str) -> Iterator[T]:
+    """The items, one a frame, with a bar and frames/s on standard error once they take longer than a second.
+
+    Where their number is not known (`total` None) they are counted.
+    """
+    form = COUNT if total is None else BAR
     with tqdm(
-        items, desc=title, total=total, unit=" frames", bar_format=BAR, delay=DELAY_SECONDS, dynamic_ncols=True
+        items, desc=title, total=total, unit=" frames", bar_format=form, delay=DELAY_SECONDS, dynamic_ncols=True
     ) as bar:
         yield from bar
+
+
+def reading_bar(items: Iterable[T]) -> Iterator[T]:
+    """The frames of a clip while they are looked for, with a bar."""
+    return frames_bar(items, None, "Reading the clip")
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ivos.cli.console import say
+from ivos.cli.console import reading_bar, say
 from ivos.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def explain(
     place = _pixel(pixel)
     if out.suffix.lower() != ".png":
         raise InputError(f"The picture is to be written to {out}; expected a name that ends with .png.")
-    strokes, frames = read_scribbles(scribbles), read_video(video)
+    strokes, frames = read_scribbles(scribbles), read_video(video, progress=reading_bar)
     if isinstance(frames, ImageFolder) and out.resolve().parent == frames.path.resolve():
         raise InputError(f"The picture '{out}' would become a frame of the clip '{frames.path}'; give another --out.")
     if out.resolve() in (video.resolve(), scribbles.resolve()):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import tyro
 
-from ivos.cli.console import frames_bar, say
+from ivos.cli.console import frames_bar, reading_bar, say
 from ivos.errors import InputError
 from ivos.types import ExportFormat
 
@@ -60,7 +60,7 @@ def segment(
         raise InputError(f"No format is named after --formats; expected one or more of {expected}.")
     formats = tuple(dict.fromkeys(formats))
     strokes = read_scribbles(scribbles)
-    frames = read_video(video)
+    frames = read_video(video, progress=reading_bar)
     check_fit(strokes, scribbles, frames)
     check_target(out, frames, formats, range(1, strokes.num_objects + 1), scribbles=scribbles)
     session = Session(load_model(model, device=device), frames, strokes.num_objects, resolution=resolution)

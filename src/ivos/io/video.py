@@ -19,7 +19,7 @@ from cachetools import LRUCache
 
 from ivos.errors import InputError
 from ivos.io.images import ImageFolder
-from ivos.io.video_index import CutOffError, PlaylistError, VideoIndex, decode, index_video, open_video, video_stream
+from ivos.io.video_index import CutOffError, PlaylistError, Progress, VideoIndex, decode, index_video, open_decoder
 from ivos.types import Frames, Pixels
 
 _DEFAULT_FPS = 24.0
@@ -43,12 +43,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_child)
 
 
-def read_video(path: str | Path) -> Frames:
+def read_video(path: str | Path, *, progress: Progress = iter) -> Frames:
     """The frames of a video file, or of a folder of images, decoded on demand.
 
     Args:
         path: A file in any format FFmpeg decodes, or a folder of jpg, png or webp images (sorted naturally:
             2 before 10).
+        progress: Put round the frames of a file while they are looked for, which takes time where they must be decoded
+            for it (MPEG-TS, AVI, VP8, ...); `tqdm.tqdm` will do.
 
     Returns:
         A `VideoFile` or an `ImageFolder`: `len(frames)`; `frames[t]` -> (H, W, 3) uint8 RGB.
@@ -68,7 +70,7 @@ def read_video(path: str | Path) -> Frames:
         raise InputError(f"'{path}' cannot be read ({error.strerror}); check the path of the video.") from error
     if not there:
         raise InputError(f"There is no file or folder '{path}'; check the path of the video.")
-    return ImageFolder(path) if path.is_dir() else VideoFile(path)
+    return ImageFolder(path) if path.is_dir() else VideoFile(path, progress=progress)
 
 
 def own_reader(frames: Frames) -> Frames:
@@ -86,15 +88,16 @@ class VideoFile:
         path: The file.
     """
 
-    def __init__(self, path: str | Path, *, cache_bytes: int = 128 << 20) -> None:
+    def __init__(self, path: str | Path, *, cache_bytes: int = 128 << 20, progress: Progress = iter) -> None:
         """Index the file and decode its first frame.
 
         Args:
             path: The video file.
             cache_bytes: Memory for decoded frames; at least one frame is kept.
+            progress: See `read_video`.
         """
         self.path = Path(path).absolute()  # wherever the working directory goes
-        self._index = self._make_index()
+        self._index = self._make_index(progress)
         self._size, self._room = (0, 0), 1
         self._cache: LRUCache[int, Pixels]
         self._begin()
@@ -170,9 +173,9 @@ class VideoFile:
                 _Forked.left_behind.append((self._container, self._stream, self._run))
                 self._begin()
 
-    def _make_index(self) -> VideoIndex:
+    def _make_index(self, progress: Progress) -> VideoIndex:
         try:
-            index = index_video(str(self.path.resolve()))
+            index = index_video(str(self.path.resolve()), progress=progress)
         except IndexError:
             raise InputError(f"'{self.path}' has no video stream; expected a video or a folder of images.") from None
         except PlaylistError:
@@ -220,9 +223,7 @@ class VideoFile:
         return rate if 0.95 * least <= rate <= 1.05 * most else (len(times) - 1) / span
 
     def _open(self) -> None:
-        self._container = open_video(str(self.path.resolve()))
-        self._stream = video_stream(self._container)
-        self._stream.thread_type = "AUTO"
+        self._container, self._stream = open_decoder(str(self.path.resolve()))
         self._run: Iterator[tuple[int, av.VideoFrame]] = iter(())
         self._next = len(self)  # the index that the present run yields next; past the end where there is no run
 

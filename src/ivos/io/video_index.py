@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import av
 import av.container
@@ -14,6 +15,9 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from ivos.io.truncation import ends_early
+
+Progress = Callable[[Iterable[Any]], Iterable[Any]]
+"""Put round what is read one frame at a time, to show how it gets on."""
 
 _PACKET_IS_FRAME_FORMATS = {"mov", "mp4", "matroska", "webm"}
 """Containers whose packets carry a time stamp and exactly one frame each, but for codecs with hidden frames."""
@@ -100,12 +104,24 @@ def video_stream(container: av.container.InputContainer) -> av.video.stream.Vide
     return _moving(container)[0]
 
 
+def open_decoder(path: str) -> tuple[av.container.InputContainer, av.video.stream.VideoStream]:
+    """The file and its video stream, opened as by `open_video`, to be decoded by several threads."""
+    container = open_video(path)
+    stream = video_stream(container)
+    stream.thread_type = "AUTO"
+    return container, stream
+
+
 def _moving(container: av.container.InputContainer) -> list[av.video.stream.VideoStream]:
     return [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
 
 
-def index_video(path: str) -> VideoIndex:
+def index_video(path: str, *, progress: Progress = iter) -> VideoIndex:
     """The index of the first video stream of a file; made without decoding where the container allows it.
+
+    Args:
+        path: The file.
+        progress: Put round its packets or frames while they are read.
 
     Raises:
         PlaylistError: The file only names other files.
@@ -113,12 +129,11 @@ def index_video(path: str) -> VideoIndex:
         IndexError: The file has no video stream.
     """
     with open_video(path) as container:
-        index = _index_by_packets(container, video_stream(container))
+        index = _index_by_packets(container, video_stream(container), progress)
     if index is None:
-        with open_video(path) as container:
-            stream = video_stream(container)
-            stream.thread_type = "AUTO"
-            index = _index_by_decoding(container, stream)
+        container, stream = open_decoder(path)
+        with container:
+            index = _index_by_decoding(container, stream, progress)
     if index.damaged or not len(index.times):
         return index
     with open_video(path) as container:
@@ -171,7 +186,9 @@ def _promised(container: av.container.InputContainer, stream: av.video.stream.Vi
     return len(stream.index_entries) if "mov" in container.format.name.split(",") else stream.frames
 
 
-def _index_by_packets(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> VideoIndex | None:
+def _index_by_packets(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream, progress: Progress
+) -> VideoIndex | None:
     """The index made without decoding, or None where packets do not tell the frames for certain.
 
     Of a file that breaks off, frames from the decoding time of the first missing packet on are left out: a frame that
@@ -185,7 +202,7 @@ def _index_by_packets(container: av.container.InputContainer, stream: av.video.s
     keys: list[int] = []
     count, end, damaged, tail = 0, None, False, _Tail(stream)
     try:
-        for packet in _packets(container, stream):
+        for packet in progress(_packets(container, stream)):
             count += 1
             tail.see(packet)
             end = None if packet.dts is None else packet.dts + 1
@@ -234,13 +251,15 @@ class _Tail:
         self._could_be_cut = None if data[-1] else packet.dts
 
 
-def _index_by_decoding(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> VideoIndex:
+def _index_by_decoding(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream, progress: Progress
+) -> VideoIndex:
     """The index made by decoding the whole file once, frame by frame, keeping none."""
     times: list[int | None] = []
     keys: list[int] = []
     damaged = False
     try:
-        for frame in decode(container, stream):
+        for frame in progress(decode(container, stream)):
             if frame.key_frame:
                 keys.append(len(times))
             times.append(frame.pts)

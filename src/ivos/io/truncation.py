@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _FRAMES_OF_TOLERANCE = 4
 _DURATION_IN_HEADER_FORMATS = {"flv", "matroska", "mxf", "rm", "webm"}
 """Containers whose duration is written down, not guessed from what there is of the file."""
-_GIF_END = b"\0;"
-"""The end of a picture or remark, and of the file."""
+_GIF_END, _STRAY_BYTES = b"\0;", 64
+"""The end of a picture or remark, and of the file; so many bytes may follow."""
 _ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _ASF_BROADCAST = 1
 
@@ -35,7 +35,7 @@ def ends_early(container: av.container.InputContainer, stream: av.video.stream.V
     if "avi" in formats:
         return _lacks_frames(container, stream, index)
     if "gif" in formats:
-        return _bytes_at(container, container.size - len(_GIF_END), len(_GIF_END)) != _GIF_END
+        return _GIF_END not in _bytes_at(container, max(0, container.size - _STRAY_BYTES), _STRAY_BYTES)
     if "yuv4mpegpipe" in formats:
         return _ends_within_a_frame(container, stream)
     if "asf" in formats:

@@ -250,7 +250,7 @@ class Session:
         return trust(self.confidence(), *motion(masks, self.num_objects))
 
     def worst_frame(self) -> int:
-        """The frame most worth correcting, with the most doubt around it; annotated frames only if there is no other.
+        """The frame most worth correcting, see `ivos.core.confidence`; an annotated one only if there is no other.
 
         Raises:
             SessionOrderError: No round has arrived anywhere yet.

@@ -135,7 +135,7 @@ def test_wrong_order_is_refused(model: ATNet, make_davis: Callable[..., Path], t
         video.select_frame(3)
     with pytest.raises(SessionOrderError, match="left 'one'"):
         run_study(model, davis, lambda video: video.select_frame(0), tmp_path / "x.csv")
-    for name in ("", "a/b", "..", '"'):
+    for name in ("", "a/b", "..", '"', "x" * 101):
         with pytest.raises(InputError, match="user's name"):
             study_file(tmp_path, "lite", name, datetime(2020, 1, 1))
 

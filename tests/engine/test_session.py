@@ -7,7 +7,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivos.core.confidence import worth_correcting
 from ivos.core.matte import margin, soft_alpha
 from ivos.engine.canvas import Canvas
 from ivos.engine.session import Session

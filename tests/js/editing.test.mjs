@@ -243,7 +243,10 @@ test("a round is under way from the key on, not from the last stroke's answer on
 test("masks of different frames and revisions never stand for each other", () => {
   const a = edit("a", 3);
   const revision = 64 * 2 ** 26 + 7; // after an object was removed at event 64
-  a.masks.put({ frame: 0, revision, runs: [1, 16] });
+  a.masks.put({ frame: 0, revision, runs: [0, 16] });
+  const first = a.masks.version(0, revision);
+  a.masks.put({ frame: 0, revision, runs: [1, 16] }); // the round comes to the frame again
+  assert.notEqual(a.masks.version(0, revision), first);
   assert.deepEqual([...a.masks.get(0, revision)], [1, 16]);
   assert.equal(a.masks.get(1, 7), undefined);
 });

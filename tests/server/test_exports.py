@@ -260,6 +260,9 @@ def test_scribbles(done, tmp_path):
     assert read.sequence == "dog"
     assert read.num_frames == 8
     assert [(each.frame, [s.object_id for s in each.scribbles]) for each in read.annotations] == [(2, [1, 2]), (5, [0])]
+    (tmp_path / "s.json").write_bytes(export(done, format="scribbles", object_ids=[2]))
+    read = read_scribbles(tmp_path / "s.json")  # background is no object's
+    assert [(each.frame, [s.object_id for s in each.scribbles]) for each in read.annotations] == [(2, [2]), (5, [0])]
 
 
 def test_an_export_can_be_cancelled_and_only_one_runs(done, monkeypatch):

@@ -286,3 +286,14 @@ def test_a_result_without_an_object_is_as_if_it_had_never_been_there():
     assert living(replace(whole, objects=(1, 3, 4)), {2}).brushwork.tolist() == rest.brushwork.tolist()
     assert living(None, {2}) is None
     assert living(whole, {1, 2, 4}).logits.shape == (0, 2, 2)
+
+
+def test_what_was_taken_away_while_a_removed_object_was_chosen_stays_away(page):
+    page.stroke(0, 1, path=LINE)
+    page.post("/objects")
+    page.stroke(0, 2, path=ACROSS)
+    page.stroke(0, 1, kind="remove", path=ACROSS)
+    taken = sizes(page, 2)[0]
+    remove(page, 1)
+    assert sizes(page, 2)[0] == taken
+    assert [each["kind"] for each in page.project["strokes"]] == ["add", "remove"]

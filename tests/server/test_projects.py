@@ -284,7 +284,8 @@ def test_a_picture_for_the_list_is_shown_from_a_disk_that_takes_nothing(client, 
     assert client.get(f"{page.base}/thumbnail.jpg").content == picture
 
 
-def test_an_upload_that_is_broken_off_leaves_nothing_and_is_no_failure(client, tmp_path, caplog):
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_upload_that_is_broken_off_leaves_nothing_and_is_no_failure(client, clip_file, tmp_path, caplog, whole):
     headers = {"host": "127.0.0.1:8765", "authorization": f"Bearer {TOKEN}", "content-length": "100000"}
     scope = {
         "type": "http",
@@ -296,7 +297,8 @@ def test_an_upload_that_is_broken_off_leaves_nothing_and_is_no_failure(client, t
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         "client": ("127.0.0.1", 1),
     }
-    coming = iter([{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"}])
+    body = {"type": "http.request", "body": clip_file.read_bytes() if whole else b"abc", "more_body": not whole}
+    coming = iter([body, {"type": "http.disconnect"}])
     sent = []
 
     async def receive():

@@ -146,10 +146,10 @@ def test_a_locked_object_stays_where_the_stroke_of_another_is_deleted(page):
     np.testing.assert_array_equal(page.mask(5) == 2, before)
 
 
-def test_what_a_round_that_breaks_off_began_from_still_waits(page, monkeypatch):
+def test_a_round_that_breaks_off_among_its_annotated_frames_leaves_the_rest_waiting(page, monkeypatch):
     page.stroke(2)
     page.stroke(5, path=[[0.2, 0.4], [0.4, 0.4]])
-    shown, write, written = [page.mask(2), page.mask(5)], RoundWriter.add_result, []
+    shown, write, written = page.mask(5), RoundWriter.add_result, []
 
     def full(self, t, result):
         if written:
@@ -161,11 +161,11 @@ def test_what_a_round_that_breaks_off_began_from_still_waits(page, monkeypatch):
     assert page.round()[-1]["event"] == "error"
     monkeypatch.undo()
     page.post("/rounds/keep")
-    assert (page.project["waiting"], page.project["annotated"]) == ([2, 5], [2, 5])
-    np.testing.assert_array_equal([page.mask(2), page.mask(5)], shown)
+    assert (page.project["waiting"], page.project["annotated"]) == ([5], [2, 5])
+    np.testing.assert_array_equal(page.mask(5), shown)
     assert page.round()[-1]["event"] == "done"
     assert page.project["waiting"] == []
-    np.testing.assert_array_equal([page.mask(2), page.mask(5)], shown)
+    np.testing.assert_array_equal(page.mask(5), shown)
 
 
 def test_a_correction_whose_round_broke_off_is_carried_by_the_next(page, networks):
@@ -176,15 +176,39 @@ def test_a_correction_whose_round_broke_off_is_carried_by_the_next(page, network
     cancelled_round(page, networks)
     finished = page.project["undecided"]["frames"]
     page.post("/rounds/keep")
-    assert (page.project["waiting"], page.project["stale"]) == ([3], True)
+    assert page.project["stale"]
     np.testing.assert_array_equal(page.mask(3), corrected)
     page.stroke(6, path=[[0.8, 0.1], [0.9, 0.1]])
+    page.round(first=4)  # frame 3 lies outside the marks
+    assert page.project["stale"]
+    before = page.masks()
     page.round()
-    assert page.project["rounds"][-1]["frames"] == [3, 6]
-    assert (page.project["waiting"], page.project["stale"]) == ([], False)
+    assert not page.project["stale"]
     np.testing.assert_array_equal(page.mask(3), corrected)
-    carried = [t for t, change in enumerate(page.project["changed"]) if change > 0]
-    assert {0, 1, 2} - set(finished) <= set(carried)
+    left = {0, 1, 2} - set(finished)
+    assert left
+    assert all((page.mask(t) != before[t]).any() for t in left)
+    before = page.masks()
+    page.stroke(6, path=[[0.8, 0.2], [0.9, 0.2]])
+    page.round()
+    np.testing.assert_array_equal(page.masks()[:3], before[:3])  # carried once
+
+
+def test_keeping_a_stopped_round_keeps_all_that_it_shows(page, networks):
+    page.stroke(2)
+    page.post("/objects")
+    page.stroke(5, object_id=2, path=[[0.8, 0.9], [0.9, 0.9]])
+    networks.seconds = 0.25
+    thread, _ = start_round(page, 6)
+    page.ok(page.client.post(f"{page.base}/rounds/cancel"))
+    thread.join()
+    networks.seconds = 0.0
+    page.open(page.project["id"])
+    undecided = page.project["undecided"]
+    shown = {t: page.mask(t, undecided["revision"]) for t in undecided["frames"]}
+    page.post("/rounds/keep")
+    for t, mask in shown.items():
+        np.testing.assert_array_equal(page.mask(t), mask)
 
 
 def test_a_round_whose_files_do_not_reach_the_disk_does_not_block_the_project(page, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,10 +64,12 @@ def study_file(folder: Path, method: str, user: str, started: datetime) -> Path:
     """Where a user's results go: `FOLDER/Alg[METHOD]_YYYYmmdd_HHMMSS/result_USER.csv`.
 
     Raises:
-        InputError: The user's name is empty or cannot be part of a file name.
+        InputError: The user's name is empty, longer than 100 bytes, or cannot be part of a file name.
     """
-    if not user or any(sign in user for sign in '/\\:\0"') or user.startswith("."):
-        raise InputError(f"The user's name is {user!r}; expected a name that can be part of a file name.")
+    if not user or any(sign in user for sign in '/\\:\0"') or user.startswith(".") or len(os.fsencode(user)) > 100:
+        raise InputError(
+            f"The user's name is {user!r}; expected a name of at most 100 bytes that can be part of a file name."
+        )
     return folder / f"Alg[{method}]_{started:%Y%m%d_%H%M%S}" / f"result_{user}.csv"
 
 

@@ -31,7 +31,14 @@ class Pass:
     objects: tuple[int, ...]
 
 
-def plan(state: State, direction: Direction, within: range, reach: float, locked: Collection[int] = ()) -> list[Pass]:
+def plan(
+    state: State,
+    direction: Direction,
+    within: range,
+    reach: float,
+    locked: Collection[int] = (),
+    due: Collection[int] = (),
+) -> list[Pass]:
     """The passes of the next round in the order in which they run.
 
     Objects annotated on the same frames run together; an object that was not known yet when a frame was annotated
@@ -45,13 +52,14 @@ def plan(state: State, direction: Direction, within: range, reach: float, locked
         within: The frames that may change.
         reach: Share of the way to a neighbouring annotated frame that a pass runs over.
         locked: Ids of objects that stay as they are.
+        due: Frames annotated earlier whose passes a broken-off round did not end: they run like those of the sources.
 
     Raises:
         SessionOrderError: Nothing was annotated yet.
         InputError: The direction is unknown, or the range does not fit.
     """
     _check(state, direction, within)
-    runs = []
+    runs, begun = [], {*state.sources, *due}
     for objects, annotated in companies(state, locked):
         for source in (*(t for t in state.sources if t in annotated), *sorted(annotated - set(state.sources))):
             before, after = neighbours(source, annotated)
@@ -60,7 +68,7 @@ def plan(state: State, direction: Direction, within: range, reach: float, locked
                 continue
             for neighbour, targets, other in ((after, forward, "backward"), (before, backward, "forward")):
                 run = Pass(source, neighbour, tuple(t for t in targets if t in within), objects)
-                if direction != other and (source in state.sources or _is_new(run, state)):
+                if direction != other and (source in begun or _is_new(run, state)):
                     runs.append(run)
     return runs
 

@@ -44,7 +44,7 @@ def check_drawn(document: Document, ids: Collection[int]) -> None:
     unknown = sorted(set(ids) - objects.keys())
     if unknown:
         raise missing(f"stroke {unknown[0]}")
-    check_unlocked(document, (object_id for each in ids for object_id in objects[each]))
+    check_unlocked(document, {k for each in ids for k in objects[each]}.intersection(document.present.objects))
 
 
 def check_undecided(document: Document) -> None:

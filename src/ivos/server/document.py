@@ -35,6 +35,7 @@ class Open:
     total: int
     direction: str
     frames: tuple[int, ...]
+    due: tuple[int, ...] | None
     cancelled: bool = False
 
 
@@ -152,7 +153,8 @@ class Document:
         self.looks[event["id"]] = _looking(self.looks[event["id"]], event["changes"])
 
     def _begin(self, event: Event) -> None:
-        self.begun = Open(event["seq"], event["total"], event["direction"], tuple(event["frames"]))
+        due = tuple(event["due"]) if "due" in event else None
+        self.begun = Open(event["seq"], event["total"], event["direction"], tuple(event["frames"]), due)
 
     def _cancel(self, event: Event) -> None:  # noqa: ARG002  what it says is in its kind
         if self.begun is not None:
@@ -184,7 +186,7 @@ class Document:
         visited = self._visited(begun.id)
         sources = tuple(t for t in begun.frames if t in set(visited))
         done = Round(begun.id, sources, begun.direction, seconds, len(visited), partial)
-        return self.present.after_round(done, visited)
+        return self.present.after_round(done, visited, begun.due)
 
 
 _KINDS = TypeAdapter(Look)

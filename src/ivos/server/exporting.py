@@ -243,7 +243,7 @@ def _annotations(source: Source, frames: set[int]) -> tuple[Annotation, ...]:
     order = {done.id: number for number, done in enumerate(source.step.rounds)}
     together: dict[tuple[int, int], list[Scribble]] = {}
     for each in source.step.strokes:
-        if each.frame in frames and each.object_id in source.objects:
+        if each.frame in frames and (each.kind == "remove" or each.object_id in source.objects):  # that is background
             number = len(order) if each.round is None else order.get(each.round, len(order))
             together.setdefault((number, each.frame), []).append(scribble(each))
     return tuple(Annotation(frame, strokes) for (_, frame), strokes in sorted(together.items(), key=lambda it: it[0]))

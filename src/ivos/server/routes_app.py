@@ -8,6 +8,7 @@ from typing import Annotated
 import torch
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 import ivos
 from ivos.errors import InputError
@@ -78,6 +79,9 @@ async def upload(
         project_id = await run_in_threadpool(here.library.create, place, name, move=True)
     finally:
         place.unlink(missing_ok=True)
+    if await request.is_disconnected():  # cancelled while the clip was read
+        await run_in_threadpool(here.sessions.remove, project_id)
+        raise ClientDisconnect
     return await run_in_threadpool(summary, here.library, project_id)
 
 

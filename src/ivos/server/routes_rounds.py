@@ -52,7 +52,7 @@ def cancel(space: WorkspaceHere) -> Cancelled:
 def keep(space: WorkspaceHere, here: ServicesHere, request: Change) -> ChangeAnswer:
     """Take the finished frames of a broken-off round; not in a study, which measures whole rounds."""
     if here.study is not None:
-        raise Problem(409, "order", "The study measures whole rounds. Discard this one and run it again.")
+        raise Problem(409, "order", "The study measures whole rounds. Throw this one away and run it again.")
     return change(space, lambda: space.keep_round(request.seq))
 
 

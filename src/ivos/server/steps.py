@@ -87,6 +87,7 @@ class Step:
         waiting: Frames annotated since the last round, in the order of their first stroke.
         anchors: The round that carries the object features of each frame annotated in a finished round.
         results: The round that brought each frame's result, None where none has arrived.
+        due: Annotated frames whose round broke off and was kept: the next one carries from them once more.
         since: The round that first carried the present annotation of each frame.
         spoiled: Objects whose results on a frame come from strokes that are gone; until a round comes there again.
         before: `results` before the last round.
@@ -103,6 +104,7 @@ class Step:
     paints: tuple[Paint, ...] = ()
     waiting: Mapping[int, Waiting] = field(default_factory=dict)
     anchors: Mapping[int, int] = field(default_factory=dict)
+    due: frozenset[int] = frozenset()
     since: Mapping[int, int] = field(default_factory=dict)
     spoiled: Mapping[int, frozenset[int]] = field(default_factory=dict)
     before: tuple[int | None, ...] | None = None
@@ -171,8 +173,8 @@ class Step:
         return replace(self, objects=ids, label=f"adding object {object_id}")
 
     def without_object(self, object_id: int, event: int, locked: Sequence[int] | None) -> Step:
-        """Without an object, its strokes and its masks; `locked` as in `without_drawn`."""
-        own = [stroke.id for stroke in self.strokes if stroke.object_id == object_id]
+        """Without an object, the strokes that add to it, and its masks; `locked` as in `without_drawn`."""
+        own = [each.id for each in self.strokes if each.object_id == object_id and each.kind == "add"]
         step = self.without_drawn(own, event, locked) if own else self
         painted = [paint for paint in step.paints if paint.is_only_of(object_id)]
         step = replace(step, paints=tuple(paint for paint in step.paints if paint not in painted))
@@ -187,14 +189,24 @@ class Step:
             label=f"removing object {object_id}",
         )
 
-    def after_round(self, done: Round, visited: Iterable[int]) -> Step:
+    def after_round(self, done: Round, visited: Iterable[int], carried: Iterable[int] | None) -> Step:
         """After a round: the visited frames show its results, and what waited on them is part of the history.
 
-        What a round that broke off began from still waits: the next one carries it on.
+        A round that broke off may not have come to all frames that waited: those still wait. What it began from is due.
+
+        Args:
+            done: The round.
+            visited: Its frames.
+            carried: Those of `due` that it carried on; None: an old journal does not say.
         """
-        fresh = set(visited).difference(self.waiting if done.partial else ())
+        fresh = set(visited)
         settled = [t for t in self.waiting if t in fresh]
         passed = fresh.intersection(self.spoiled).difference(settled)  # what was drawn there is over
+
+        if done.partial:
+            due = self.due.union(settled)
+        else:
+            due = self.due.difference(settled, self.due if carried is None else carried)
 
         def taken(each: Stroke | Paint) -> int | None:
             return done.id if each.round is None and each.frame in settled else each.round
@@ -211,7 +223,8 @@ class Step:
             before=self.results,
             rounds=(*self.rounds, done),
             label=f"round {len(self.rounds) + 1}",
-            stale=done.partial or len(settled) < len(self.waiting),
+            due=due,
+            stale=done.partial or len(settled) < len(self.waiting) or bool(due.intersection(self.anchors)),
         )
 
     def _changed(self, frame: int, event: int, locked: tuple[int, ...], last: Step, drawn: Iterable[int] = ()) -> Step:

@@ -210,13 +210,15 @@ class Workspace:
             within = checks.marked_range(request.first, request.last, self.manifest.num_frames)
             checks.check_marks(within, state.sources)
             still, reach = {*document.locked, *step.removed}, self._brain.networks.config.reach
-            passes = plan(state, request.direction, within, reach, still)
+            due = step.due.intersection(step.anchors, within).difference(state.pending)
+            passes = plan(state, request.direction, within, reach, still, due)
             checks.check_somewhere(state, passes)
             frames = [*state.pending, *(t for run in passes for t in run.targets)]
             self._settle_begun()
             number, total, sources = document.seq + 1, len(set(frames)), list(state.sources)
             writer = RoundWriter(self.folder, number, state.pending, self._brain.fingerprint)
-            self._append({"op": "begin", "total": total, "direction": request.direction, "frames": sources})
+            begin = {"op": "begin", "total": total, "direction": request.direction, "frames": sources}
+            self._append({**begin, "due": sorted(due) if request.direction == "both" else []})
             finish = self.viewer.finish(state, step, document.locked)
             run = RunningRound(document.begun_revision, frames, finish, self._round_ended)
             run.start(self._brain, segmenter, state, passes, writer)

@@ -21,12 +21,20 @@ export class Masks {
     this.kept = new Budget(BUDGET_BYTES);
     /** @type {Set<string>} */
     this.asked = new Set();
+    /** How often each mask has come: a round that visits a frame twice sends it twice. @type {Map<string, number>} */
+    this.came = new Map();
   }
 
   /** @param {FrameMask} mask */
   put(mask) {
-    const runs = Uint32Array.from(mask.runs);
-    this.kept.set(key(mask.frame, mask.revision), runs, runs.byteLength + 64);
+    const [runs, name] = [Uint32Array.from(mask.runs), key(mask.frame, mask.revision)];
+    this.kept.set(name, runs, runs.byteLength + 64);
+    this.came.set(name, this.version(mask.frame, mask.revision) + 1);
+  }
+
+  /** @param {number} frame @param {number} revision @returns {number} another one whenever the mask has come again */
+  version(frame, revision) {
+    return this.came.get(key(frame, revision)) ?? 0;
   }
 
   /**

@@ -26,6 +26,7 @@ export function exportDialog(store, current) {
   const dialog = /** @type {HTMLDialogElement} */ ($("export"));
   let told = ""; // the export whose end was told last, by its path
   let idle = () => {};
+  let tell = () => {}; // what the chosen masks lack
   const footer = () => /** @type {HTMLElement} */ (dialog.querySelector("footer"));
   store.watch(["exporting"], ({ exporting: job }) => {
     const working = job?.status === "running";
@@ -38,6 +39,7 @@ export function exportDialog(store, current) {
     else if (shown) finished(job, footer(), idle);
     else idle();
   });
+  store.watch(["project", "round"], () => dialog.open && tell());
   return () => {
     const editing = current();
     const { project, first, last, exporting } = store.state;
@@ -58,7 +60,7 @@ export function exportDialog(store, current) {
       const shown = now.revisions.map((_, t) => editing.revision(t, false));
       return data.get("format") === "scribbles" ? "" : lacking(offered[Number(data.get("range"))], shown, now.stale);
     };
-    idle = () => offer(form, editing.project.export, begin, lacks);
+    idle = () => void (tell = offer(form, editing.project.export, begin, lacks));
     dialog.replaceChildren(form);
     dialog.showModal();
     if (exporting?.status === "running") progress(footer(), exporting, () => editing.exports.cancel());
@@ -76,6 +78,7 @@ export function exportDialog(store, current) {
  * @param {ExportJob | null} last
  * @param {() => Promise<void>} begin
  * @param {() => string} lacks what the masks that are chosen lack
+ * @returns {() => void} says it anew
  */
 function offer(form, last, begin, lacks) {
   const go = h("button", { class: "primary", id: "export-go" }, icon("export"), "Export");
@@ -87,15 +90,18 @@ function offer(form, last, begin, lacks) {
     check();
   };
   const missing = h("span", { id: "export-missing", role: "status" });
+  const chosen = () => form.querySelector("[name=object]:checked") !== null;
+  const tell = () => void (missing.textContent = chosen() ? lacks() : "Choose at least one object.");
   const check = () => {
-    go.disabled = !form.querySelector("[name=object]:checked");
-    missing.textContent = go.disabled ? "Choose at least one object." : lacks();
+    go.disabled = !chosen();
+    tell();
   };
   form.onchange = check;
   const file = last?.status === "done" && last.bytes !== null && ["Last export: ", link(last, last.name)];
   const close = h("button", { class: "plain", type: "button", onclick: () => form.closest("dialog").close() }, "Close");
   form.querySelector("footer").replaceChildren(h("span", { class: "push" }, missing, h("span", { class: "quiet" }, ...(file || []))), close, go);
   check();
+  return tell;
 }
 
 /** @param {ExportJob} job @param {string} text @returns {HTMLElement} */

@@ -92,11 +92,11 @@ function undecided(s) {
   const open = s.round ? null : s.project?.undecided;
   box.hidden = !open;
   if (!open) return void (box.dataset.filled = "");
-  refill(box, JSON.stringify(open), () => {
+  refill(box, JSON.stringify([open, Boolean(s.study)]), () => {
     const why = open.reason === "cancelled" ? "Stopped" : "The round was interrupted";
     return [
       h("span", {}, `${why} after ${open.done} of ${open.total} frames.`),
-      h("button", { class: "primary", "data-action": "round.keep" }, "Keep them"),
+      !s.study && h("button", { class: "primary", "data-action": "round.keep" }, "Keep them"), // a study measures whole rounds
       h("button", { class: "plain", "data-action": "round.discard" }, "Throw away"),
     ];
   });

@@ -179,7 +179,8 @@ export class Stage {
   nameLabels(editing, s) {
     const work = editing.brushwork;
     if (work && work.t === this.shown && !s.before) return `brush:${work.t}:${work.version}`;
-    return `mask:${this.shown}:${editing.revision(this.shown, s.before)}`;
+    const revision = editing.revision(this.shown, s.before);
+    return `mask:${this.shown}:${revision}:${revision === null ? 0 : editing.masks.version(this.shown, revision)}`;
   }
 
   /** @param {string} name @param {Editing} editing @returns {(() => Uint8Array) | null} null: not here yet */

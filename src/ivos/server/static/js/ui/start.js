@@ -3,7 +3,7 @@
 import { call, upload } from "../data/api.js";
 import { bytes } from "../pure/format.js";
 import { FOUR_STEPS, picture } from "./drawings.js";
-import { $, h, icon, report } from "./dom.js";
+import { $, h, icon, report, toast } from "./dom.js";
 import { recentProjects } from "./recent.js";
 
 /** @typedef {import("../data/types.js").Summary} Summary */
@@ -27,8 +27,11 @@ export function catchDrops() {
     if (!files(event)) return;
     event.preventDefault();
     light(false);
-    const file = event.dataTransfer?.files[0];
-    if (file && welcome()) take?.(file);
+    const { files: dropped, items } = /** @type {DataTransfer} */ (event.dataTransfer);
+    const folder = [...items].some((item) => item.webkitGetAsEntry?.()?.isDirectory);
+    if (!welcome()) return;
+    if (folder || dropped.length > 1) toast("Drop one video. Of a folder of images start ivos with its path: ivos app FOLDER.", { error: true });
+    else if (dropped[0]) take?.(dropped[0]);
   });
 }
 
@@ -106,6 +109,9 @@ async function sendFile(zone, file, app, open) {
     bar.value = sent / total;
     state.textContent = sent < total ? `${bytes(sent)} of ${bytes(total)}` : "Reading the clip…";
   });
-  zone.replaceChildren(h("h2", {}, file.name), bar, state, h("button", { class: "plain", onclick: sending.cancel }, "Cancel"));
-  await sending.done.then((project) => open(project, { isNew: true }));
+  const cancel = h("button", { class: "plain", onclick: sending.cancel }, "Cancel");
+  zone.replaceChildren(h("h2", {}, file.name), bar, state, cancel);
+  const project = await sending.done;
+  cancel.remove(); // it is there; what it needs is said next
+  await open(project, { isNew: true });
 }

@@ -37,6 +37,7 @@ export function studyPanel(store, open) {
   store.watch(["study"], ({ study }) => {
     const box = $("study");
     box.hidden = !study;
+    if (study?.phase === "finished" && !store.state.project) $("start").replaceChildren(h("p", { class: "opening" }, `${PHASES.finished}. ${thanks(study)}`));
     if (study) refill(box, JSON.stringify(study), () => content(study, () => take("POST", "/study/satisfied", { body: onShow() })));
     document.body.classList.toggle("studying", Boolean(study));
   });
@@ -58,11 +59,16 @@ export function held(study) {
   return study.slider_locked && study.frame !== null ? { t: study.frame, playing: false } : {};
 }
 
+/** @param {import("../data/types.js").Study} study */
+function thanks(study) {
+  return `Thank you, ${study.user}. The results are written.`;
+}
+
 /** @param {import("../data/types.js").Study} study @param {() => void} satisfied @returns {Node[]} */
 function content(study, satisfied) {
   const over = study.phase === "finished";
   const facts = over
-    ? `Thank you, ${study.user}. The results are written.`
+    ? thanks(study)
     : `${study.sequence} · ${study.number} of ${study.total} · round ${study.round}${study.jf === null ? "" : ` · J&F ${study.jf.toFixed(3)}`}`;
   const buttons = h(
     "div",

@@ -294,10 +294,13 @@ def test_a_folder_of_another_method_of_the_name_is_refused(tmp_path: Path, monke
     keep(Filled(0), "object")
     keep(partial(Filled(0), num_objects=1), "part")
     keep(Filled(0).__call__, "bound")
+    for _ in range(2):
+        keep(partial(Filled(0), weights=torch.zeros(2)), "tensor")  # wherever it lies in memory
     for method, folder in (
         (Filled(1), "object"),
         (partial(Filled(0), num_objects=2), "part"),
         (Filled(1).__call__, "bound"),
+        (partial(Filled(0), weights=torch.ones(2)), "tensor"),
     ):
         with pytest.raises(InputError, match="holds another run: its digest"):
             keep(method, folder)

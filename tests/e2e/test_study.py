@@ -100,3 +100,5 @@ def test_a_person_goes_through_the_study(study: Server, open_page: Any) -> None:
     editor.page.wait_for_selector("#study :text('All sequences are done')")
     until(lambda: study.get("/study")["phase"] == "finished")
     assert list((study.home / "study").rglob("result_eve.csv"))
+    editor.page.reload()
+    editor.page.wait_for_selector("#start :text('All sequences are done. Thank you, eve.')")

@@ -372,8 +372,6 @@ def between_packets(path, number):
 @pytest.mark.parametrize(
     ("name", "codec"),
     [
-        ("a.flv", "flv"),
-        ("a.rm", "rv20"),
         ("a.mxf", "mpeg2video"),
         ("a.wmv", "wmv2"),
         ("a.gif", "gif"),
@@ -432,9 +430,10 @@ def test_an_avi_whose_frames_stay_long_or_are_not_counted_is_no_damage(tmp_path)
         warnings.simplefilter("error")
         assert len(read_video(path)) == 10  # of 76 places
         content = bytearray(path.read_bytes())
-        content[head : head + 4] = bytes(4)  # the camera lost its power
-        path.write_bytes(content)
-        assert len(read_video(path)) == 10
+        for count in (0, 1 << 30):  # the camera lost its power; it was written to a pipe
+            content[head : head + 4] = count.to_bytes(4, "little")
+            path.write_bytes(content)
+            assert len(read_video(path)) == 10
 
 
 def test_sound_that_is_longer_than_the_video_is_no_damage(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import pickle
+import io
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -270,13 +270,17 @@ class GivenSource:
 
 
 def _pickle_and_source(method: Segmenter) -> str:
+    import torch
+
     called: Any = method
     while isinstance(called, partial):
         called = called.func
     called = getattr(called, "__self__", called)  # a bound method is its object, and its name is in the pickle
     written = [called] if inspect.isfunction(called) or inspect.isclass(called) else type(called).__mro__
     try:
-        sha = hashlib.sha256(pickle.dumps(method))
+        content = io.BytesIO()
+        torch.save(method, content)  # a pickle in which tensors have no addresses
+        sha = hashlib.sha256(content.getvalue())
         for each in written:
             if each.__module__ != "builtins":
                 sha.update(inspect.getsource(each).encode())

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from ivos.io.video_index import VideoIndex
 
 _FRAMES_OF_TOLERANCE = 4
-_DURATION_IN_HEADER_FORMATS = {"flv", "matroska", "mxf", "rm", "webm"}
-"""Containers whose duration is written down, not guessed from what there is of the file."""
+_DURATION_IN_HEADER_FORMATS = {"matroska", "mxf", "webm"}
+"""Containers whose duration is written down, not guessed from what there is of the file; those of FLV and RealMedia may
+be longer than a healthy file.
+"""
+_NOT_COUNTED = 1 << 30
+"""The number of frames in an AVI file that was written to a pipe."""
 _GIF_END, _STRAY_BYTES = b"\0;", 64
 """The end of a picture or remark, and of the file; so many bytes may follow."""
 _ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
@@ -41,6 +45,11 @@ def ends_early(container: av.container.InputContainer, stream: av.video.stream.V
     if "asf" in formats:
         return _lacks_bytes(container)
     return bool(_DURATION_IN_HEADER_FORMATS & formats) and _falls_short(container, stream, index)
+
+
+def counted_frames(stream: av.video.stream.VideoStream) -> int:
+    """The number of frames that the header of a file gives, 0 where it gives none."""
+    return stream.frames if stream.frames < _NOT_COUNTED else 0
 
 
 def _falls_short(
@@ -72,11 +81,12 @@ def _lacks_frames(
 
     Time stamps count frames, also those that only repeat the one before and have no packet; the last ones may be such.
     """
-    if len(index.times) >= stream.frames - _FRAMES_OF_TOLERANCE:
+    declared = counted_frames(stream)
+    if len(index.times) >= declared - _FRAMES_OF_TOLERANCE:
         return False
     places = [packet.dts for packet in container.demux(stream) if packet.dts is not None]
     gap = int(np.diff(places).max(initial=0))
-    return max(places, default=stream.frames) + 1 < stream.frames - max(gap, _FRAMES_OF_TOLERANCE)
+    return max(places, default=declared) + 1 < declared - max(gap, _FRAMES_OF_TOLERANCE)
 
 
 def _ends_within_a_frame(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> bool:

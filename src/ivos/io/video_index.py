@@ -14,7 +14,7 @@ import numpy as np
 from av.stream import Disposition
 from numpy.typing import NDArray
 
-from ivos.io.truncation import ends_early
+from ivos.io.truncation import counted_frames, ends_early
 
 Progress = Callable[[Iterable[Any]], Iterable[Any]]
 """Put round what is read one frame at a time, to show how it gets on."""
@@ -224,7 +224,7 @@ def _index_by_packets(
     shown = known[known < end] if damaged and end is not None else known
     starts = np.unique(np.searchsorted(shown, np.asarray(keys, dtype=np.int64)))
     usable = starts[starts < len(shown)]
-    declared = min(stream.frames, _promised(container, stream))
+    declared = min(counted_frames(stream), _promised(container, stream))
     return VideoIndex(shown, usable, seekable=True, damaged=damaged, declared=declared, end=tail.start)
 
 
@@ -272,5 +272,5 @@ def _index_by_decoding(
         starts=np.unique(np.asarray([0, *keys] if seekable else [0], dtype=np.int64)),
         seekable=seekable,
         damaged=damaged,
-        declared=stream.frames,
+        declared=counted_frames(stream),
     )

@@ -89,6 +89,16 @@ def test_overlay_video_of_any_size_and_rate(tmp_path, size, fps):
     assert [p.name for p in tmp_path.iterdir()] == ["overlay.mp4"]
 
 
+@pytest.mark.parametrize("format", ["overlay", "green", "prores", "webm"])
+def test_every_rate_that_is_written_is_read_back(tmp_path, format):
+    for fps, pixels in ((1 / 3600, (4, 4)), (10000, (48, 64)), (30000, (4, 4))):
+        frames = read_video(export(clip(size=pixels, fps=fps), tmp_path, format=format)[0])
+        assert (len(frames), frames.fps) == (4, pytest.approx(fps, rel=1e-4))
+    for fps in (1e-9, 1 / 3601, 30001):
+        with pytest.raises(InputError, match=r"frames per second; expected one in 3600 seconds .* 30000 a second"):
+            export(clip(size=(4, 4), fps=fps), tmp_path, format=format)
+
+
 def test_overlay_video_shows_the_tint_and_plays_anywhere(tmp_path):
     result = clip(size=(64, 64))
     (path,) = export(result, tmp_path, format="overlay")

@@ -138,5 +138,6 @@ def test_bad_arrays(shape):
         ArrayFrames(np.zeros(shape, dtype=np.uint8))
     with pytest.raises(InputError, match="type float64"):
         ArrayFrames(np.zeros((1, 2, 2, 3)))
-    with pytest.raises(InputError, match="rate"):
-        ArrayFrames(np.zeros((1, 2, 2, 3), dtype=np.uint8), fps=0)
+    for fps in (0, float("inf"), float("nan"), "24", None):
+        with pytest.raises(InputError, match="rate"):
+            ArrayFrames(np.zeros((1, 2, 2, 3), dtype=np.uint8), fps=fps)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ivos.errors import InputError, OutputError
 from ivos.io.atomic import atomic_write
+from ivos.io.video_writer import check_rate
 
 AlphaFormat = Literal["prores", "webm"]
 _BT709 = 1
@@ -55,15 +56,14 @@ def write_alpha_video(
     Args:
         path: The file to write; `.mov` for ProRes 4444, `.webm` for VP9.
         frames: At least one frame, (H, W, 4) uint8 RGBA, all of one size; consumed one by one.
-        fps: Frames per second, more than 0.
+        fps: Frames per second, see `check_rate`.
         format: `prores` or `webm`.
 
     Raises:
         InputError: There is no frame, or one of another shape or type; or the rate or the format is not usable.
         OutputError: The file cannot be written.
     """
-    if not 0 < fps < float("inf"):
-        raise InputError(f"A video cannot have {fps} frames per second; expected a number above 0.")
+    check_rate(fps)
     if format not in _RECIPES:
         raise InputError(f"There is no alpha format {format!r}; expected one of {', '.join(_RECIPES)}.")
     recipe = _RECIPES[format]

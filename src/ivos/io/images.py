@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 from typing import SupportsIndex
@@ -164,7 +165,7 @@ class ArrayFrames:
         """Check the array.
 
         Raises:
-            InputError: It is not (T, H, W, 3) uint8 with at least one pixel and frame, or the rate is not positive.
+            InputError: It is not (T, H, W, 3) uint8 with at least one pixel and frame, or the rate no number above 0.
         """
         try:
             pixels = np.asarray(pixels)
@@ -175,8 +176,8 @@ class ArrayFrames:
                 f"Frames in memory have shape {pixels.shape} and type {pixels.dtype}; "
                 "expected (T, H, W, 3) uint8 RGB with at least one frame."
             )
-        if not fps > 0:
-            raise InputError(f"Frames in memory have a rate of {fps} frames per second; expected more than 0.")
+        if not isinstance(fps, int | float | Fraction | np.integer | np.floating) or not 0 < fps < float("inf"):
+            raise InputError(f"Frames in memory have a rate of {fps!r} per second; expected a number above 0.")
         self.pixels = pixels
         self.size: tuple[int, int] = (pixels.shape[1], pixels.shape[2])
         self.fps = float(fps)

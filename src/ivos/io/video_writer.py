@@ -14,7 +14,11 @@ from ivos.errors import InputError, OutputError
 from ivos.io.atomic import atomic_write
 from ivos.types import Pixels
 
+MIN_FPS, MAX_FPS = 1 / 3600, 30000.0
+"""Rates that every format which `ivos.export` writes gives back: WebM none above, MP4 not all below."""
 _CRF = "18"
+_OPTIONS = (("movflags", "faststart"), ("movie_timescale", "90000"))
+"""Of the file: in the usual timescale, milliseconds, a clip that is shorter than half of one has no frame to show."""
 _BT709 = 1
 _LIMITED_RANGE = 1
 
@@ -27,24 +31,36 @@ def write_video(path: str | Path, frames: Iterable[Pixels], *, fps: float) -> No
     Args:
         path: The file to write.
         frames: At least one frame, (H, W, 3) uint8 RGB, all of one size; consumed one by one.
-        fps: Frames per second, more than 0.
+        fps: Frames per second, see `check_rate`.
 
     Raises:
-        InputError: There is no frame, or one of another shape or type; or the rate is not positive.
+        InputError: There is no frame, or one of another shape or type; or the rate is not usable.
         OutputError: The file cannot be written.
     """
-    if not 0 < fps < float("inf"):
-        raise InputError(f"A video cannot have {fps} frames per second; expected a number above 0.")
+    check_rate(fps)
     with atomic_write(path) as file:
         try:
             # By its path: FFmpeg then reports a full disk itself, without Python tracebacks on the error stream.
             name = str(Path(file.name).resolve())
-            with av.open(name, "w", format="mp4", options={"movflags": "faststart"}) as container:
+            with av.open(name, "w", format="mp4", options=dict(_OPTIONS)) as container:
                 _encode(container, frames, fps)
         except av.error.FFmpegError as error:
             if isinstance(error, OSError):
                 raise
             raise OutputError(f"'{path}' was not written: the video encoder failed ({error}).") from error
+
+
+def check_rate(fps: float) -> None:
+    """Refuse a frame rate that video files do not hold.
+
+    Raises:
+        InputError: It is not within `MIN_FPS` and `MAX_FPS`.
+    """
+    if not MIN_FPS <= fps <= MAX_FPS:
+        raise InputError(
+            f"A video cannot have {fps} frames per second; expected one in 3600 seconds at least and {MAX_FPS:.0f} a "
+            "second at most."
+        )
 
 
 def _encode(container: av.container.OutputContainer, frames: Iterable[Pixels], fps: float) -> None:

@@ -43,6 +43,19 @@ class Frames(Protocol):
     def __getitem__(self, t: int, /) -> Pixels: ...
 
 
+def check_frames(frames: object) -> None:
+    """Refuse what is no clip.
+
+    Raises:
+        InputError: It lacks what `Frames` have.
+    """
+    if not isinstance(frames, Frames):
+        raise InputError(
+            f"The clip is given as {type(frames).__name__}; expected what `ivos.read_video` gives, or "
+            "`ivos.io.images.ArrayFrames(pixels)` for frames in memory."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Scribble:
     """One polyline drawn for one object.

@@ -527,9 +527,12 @@ def test_methods_that_cannot_be_sent_say_so(davis: Davis, monkeypatch: pytest.Mo
         benchmark(typed, davis, workers=2)
 
 
-def test_execution_is_checked() -> None:
+def test_execution_is_checked(davis: Davis) -> None:
     with pytest.raises(InputError, match="at least 1"):
         Execution(workers=0)
+    for wrong in ({"rounds": 2.0}, {"seed": "a"}, {"workers": "2"}):
+        with pytest.raises(InputError, match="integer"):
+            benchmark("copy", davis, **wrong)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="not both"):
         Execution(workers=2, ray="auto")
     assert {Execution(workers=4).torch_threads, Execution(ray="auto").torch_threads} == {torch.get_num_threads()}

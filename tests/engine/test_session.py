@@ -14,6 +14,7 @@ from ivos.engine.state import FrameResult
 from ivos.errors import InputError, SessionOrderError, WeightsError
 from ivos.io.exports import export
 from ivos.model.config import PRESETS
+from ivos.model.weights import load_model
 from ivos.types import VOID, Scribble
 
 lightly = settings(deadline=None, max_examples=15)
@@ -566,7 +567,7 @@ def test_an_unknown_direction_is_refused(session, stroke):
     [
         *({"num_objects": value} for value in (0, 255, 1.5, 2.0)),
         *({"resolution": value} for value in (0, "480", 480.0)),
-        {"cache_bytes": -1},
+        *({"cache_bytes": value} for value in (-1, None, "3", float("nan"))),
     ],
 )
 def test_arguments_out_of_range_are_refused(make_networks, make_clip, arguments):
@@ -598,9 +599,12 @@ def test_what_is_no_clip_is_refused(make_networks, frames):
         Session(make_networks(), frames)
 
 
-def test_the_name_of_a_model_is_no_model(make_clip):
-    with pytest.raises(InputError, match=r"given as 'lite'; expected .*ivos\.load_model"):
-        Session("lite", make_clip())
+def test_what_is_no_model_is_refused(make_networks, make_clip):
+    for model, name in (("lite", "'lite'"), (None, "NoneType"), (load_model, "function")):
+        with pytest.raises(InputError, match=rf"given as {name}; expected .*ivos\.load_model"):
+            Session(model, make_clip())
+    with pytest.raises(InputError, match=r"model is given as ArrayFrames; expected .*ivos\.load_model"):
+        Session(make_clip(), make_networks())
 
 
 def test_a_clip_without_frames_is_refused(make_networks, make_clip):

@@ -255,6 +255,12 @@ def test_unknown_format(tmp_path):
         export(clip(), tmp_path, format="gif")
 
 
+def test_frames_that_are_no_clip(tmp_path):
+    result = clip()
+    with pytest.raises(InputError, match=r"clip is given as ndarray; .*ArrayFrames"):
+        export(SimpleNamespace(frames=result.frames.pixels, masks=result.masks), tmp_path)
+
+
 def test_masks_that_do_not_fit(tmp_path):
     result = clip()
     for masks in (result.masks[:2], [*result.masks, result.masks[0]], [mask[:4] for mask in result.masks]):

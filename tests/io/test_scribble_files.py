@@ -89,6 +89,11 @@ def test_round_trip(tmp_path_factory, name, rounds):
     assert len(content["scribbles"]) == 6
 
 
+def test_annotations_alone_are_no_scribble_file(tmp_path):
+    with pytest.raises(InputError, match=r"given as list; expected .*ScribbleFile"):
+        write_scribbles(tmp_path / "a.json", [Annotation(0, [Scribble(1, [(0.5, 0.5)])])])
+
+
 def test_a_round_on_a_missing_frame():
     with pytest.raises(InputError, match=r"Round 1 .* on frame 3; expected a frame from 0 to 2"):
         ScribbleFile("bear", 3, (Annotation(3, [Scribble(1, [(0, 0)])]),))

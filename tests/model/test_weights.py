@@ -1,6 +1,7 @@
 """Weights files: round trip, refusal of damaged and foreign files, loading by name and device."""
 
 import json
+import os
 import resource
 import time
 from dataclasses import replace
@@ -219,6 +220,12 @@ def test_an_installation_without_bundled_weights(monkeypatch, tmp_path):
 
 def test_load_by_path(whole):
     assert load_model(whole).config == load_model(str(whole)).config == CONFIG
+
+
+def test_whatever_names_a_path_will_do(whole):
+    with os.scandir(whole.parent) as entries:
+        entry = next(each for each in entries if each.name == whole.name)
+    assert load_model(entry).config == load_model(whole).config
 
 
 def test_full_size_lite_loads_in_less_than_a_second(tmp_path):

@@ -41,7 +41,7 @@ class Execution:
         metric_workers: Processes that compute J and F when samples are played one after the other.
 
     Raises:
-        InputError: A number is smaller than 1, or both kinds of workers are asked for.
+        InputError: A number is no integer or smaller than 1, or both kinds of workers are asked for.
     """
 
     workers: int = 1
@@ -51,8 +51,9 @@ class Execution:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        if min(self.workers, self.metric_workers, 1 if self.threads is None else self.threads) < 1:
-            raise InputError("The numbers of workers and threads must be at least 1.")
+        for number in (self.workers, self.metric_workers, 1 if self.threads is None else self.threads):
+            if not isinstance(number, int) or number < 1:
+                raise InputError(f"The numbers of workers and threads must be integers of at least 1; got {number!r}.")
         if self.ray is not None and self.workers > 1:
             raise InputError("Give either workers on this machine or a Ray cluster, not both.")
 

@@ -37,8 +37,10 @@ class Rules:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if self.rounds not in range(1, MAX_ROUNDS + 1):
-            raise InputError(f"The benchmark cannot run {self.rounds} rounds; expected an integer in 1..{MAX_ROUNDS}.")
+        if not isinstance(self.rounds, int) or self.rounds not in range(1, MAX_ROUNDS + 1):
+            raise InputError(
+                f"The benchmark cannot run {self.rounds!r} rounds; expected an integer in 1..{MAX_ROUNDS}."
+            )
         if self.seconds_per_object is not None and not 0 < self.seconds_per_object <= MAX_SECONDS_PER_OBJECT:
             raise InputError(
                 f"The budget is {self.seconds_per_object} seconds per object; expected more than 0 and at most "
@@ -46,5 +48,5 @@ class Rules:
             )
         if self.metric not in METRICS:
             raise InputError(f"The metric is {self.metric!r}; expected one of {', '.join(METRICS)}.")
-        if self.seed < 0:
-            raise InputError(f"The seed is {self.seed}; expected an integer >= 0.")
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise InputError(f"The seed is {self.seed!r}; expected an integer >= 0.")

@@ -22,7 +22,7 @@ from ivos.engine.regions import FrameRegions
 from ivos.engine.state import LOGIT_LIMIT, FrameResult
 from ivos.errors import InputError
 from ivos.model.config import ModelConfig
-from ivos.types import BACKGROUND, VOID, Frames, LabelMask
+from ivos.types import BACKGROUND, VOID, Frames, LabelMask, check_frames
 
 STRIDE = 4
 """Pixels of the padded frame a logit cell."""
@@ -47,11 +47,7 @@ class Canvas:
 
     def __init__(self, frames: Frames, resolution: int | None, config: ModelConfig, device: torch.device):
         """Work out the sizes."""
-        if not isinstance(frames, Frames):
-            raise InputError(
-                f"The clip is given as {type(frames).__name__}; expected what `ivos.read_video` gives, or "
-                "`ivos.io.images.ArrayFrames(pixels)` for frames in memory."
-            )
+        check_frames(frames)
         if len(frames) == 0:
             raise InputError("The clip has no frames; expected at least one.")
         if resolution is not None and (not isinstance(resolution, int | np.integer) or resolution < 1):

@@ -22,7 +22,7 @@ from ivos.errors import InputError, SessionOrderError
 from ivos.io.clip_reference import refer_to_clip
 from ivos.io.masks import check_mask
 from ivos.io.project import ProjectData, save_project
-from ivos.model.networks import Networks, weights_digest
+from ivos.model.networks import Networks, check_networks, weights_digest
 from ivos.types import MAX_OBJECTS, Annotation, Frames, LabelMask, Scribble
 
 CACHE_BYTES = 320 << 20
@@ -55,12 +55,11 @@ class Session:
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         """Check the arguments; nothing is decoded yet."""
-        if isinstance(model, str | Path):
-            raise InputError(f"The model is given as '{model}'; expected the networks that `ivos.load_model` gives.")
+        check_networks(model)
         if not isinstance(num_objects, int | np.integer) or num_objects not in range(1, MAX_OBJECTS + 1):
             raise InputError(f"A session cannot have {num_objects} objects; expected an integer in 1..{MAX_OBJECTS}.")
-        if cache_bytes < 0:
-            raise InputError(f"The feature cache has {cache_bytes} bytes; expected 0 or more.")
+        if not isinstance(cache_bytes, int | float | np.integer) or not cache_bytes >= 0:
+            raise InputError(f"The feature cache has {cache_bytes!r} bytes; expected a number of 0 or more.")
         self._canvas = Canvas(frames, resolution, model.config, model.device)
         self.model, self.frames = model, frames
         self.num_objects, self.num_frames = int(num_objects), len(frames)
@@ -127,8 +126,7 @@ class Session:
         """
         if self.num_objects == MAX_OBJECTS:
             raise InputError(f"A session cannot have more than {MAX_OBJECTS} objects.")
-        self.num_objects += 1
-        self._segmenter.num_objects = self.num_objects
+        self.num_objects = self._segmenter.num_objects = self.num_objects + 1
         return self.num_objects
 
     def propagate(
@@ -136,10 +134,10 @@ class Session:
     ) -> Iterator[tuple[int, LabelMask]]:
         """The masks of one round, frame by frame, as T-Net carries the annotations to the other frames.
 
-        The round counts when the iterator is exhausted. Broken off before, at whatever frame, it leaves the session
-        as it was, the annotations still pending. Without a new annotation the newest round's frames are propagated
-        again; frames that earlier rounds left without a result of an annotated object (going one way, say) are filled
-        in any round. An object never changes on other frames that it was annotated on.
+        The round counts when the iterator is exhausted. Broken off before, it
+        leaves the session as it was, the annotations still pending. Without a new annotation the newest round's frames
+        are propagated again; frames that earlier rounds left without a result of an annotated object (going one way,
+        say) are filled in any round. An object never changes on other frames that it was annotated on.
 
         Args:
             direction: "both", "forward" or "backward" in time.

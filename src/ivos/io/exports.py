@@ -20,7 +20,7 @@ from ivos.io.images import ImageFolder
 from ivos.io.masks import check_mask, write_binary, write_mask
 from ivos.io.overlay import SheetCell, contact_sheet, draw_scribbles, on_green, overlay
 from ivos.io.video_writer import write_video
-from ivos.types import BACKGROUND, VOID, Annotation, ExportFormat, Frames, LabelMask
+from ivos.types import BACKGROUND, VOID, Annotation, ExportFormat, Frames, LabelMask, check_frames
 
 FILE_NAMES: Mapping[ExportFormat, str] = MappingProxyType(
     {
@@ -83,6 +83,7 @@ def export(result: Result, out_dir: str | Path, *, format: ExportFormat = "png")
             masks and frames do not fit each other.
         OutputError: The folder cannot be written to, or the disk is full; files written before stay, whole.
     """
+    check_frames(result.frames)
     check_target(out_dir, result.frames, [format], _object_ids(result) if format == "binary" else ())
     return write_files(result, out_dir, format, range(len(result.frames)))
 

@@ -78,8 +78,14 @@ def write_scribbles(path: str | Path, scribbles: ScribbleFile) -> None:
     The format knows no brushwork: an annotation that was only painted is left out, of others only the strokes are kept.
 
     Raises:
+        InputError: What is to be written is no `ScribbleFile`.
         OutputError: The file cannot be written.
     """
+    if not isinstance(scribbles, ScribbleFile):
+        raise InputError(
+            f"Scribbles are given as {type(scribbles).__name__}; expected "
+            "`ivos.ScribbleFile(sequence, num_frames, annotations)`."
+        )
     frames: list[list[dict[str, Any]]] = [[] for _ in range(scribbles.num_frames)]
     rounds = []
     for annotation in (each for each in scribbles.annotations if each.scribbles):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from ivos.errors import InputError
 from ivos.model.config import ModelConfig
 
 
@@ -110,6 +112,17 @@ class Networks(Protocol):
     ) -> Tensor:
         """T-Net: logits (K, 1, H/4, W/4) of the target from N (features, object features) and the previous frame's
         probability (K, 1, H/4, W/4) in [0, 1]."""
+
+
+def check_networks(model: object) -> None:
+    """Refuse what is no pair of networks.
+
+    Raises:
+        InputError: It cannot encode images, such as the name of a model.
+    """
+    if not hasattr(model, "encode_image"):
+        given = f"'{model}'" if isinstance(model, str | Path) else type(model).__name__
+        raise InputError(f"The model is given as {given}; expected the networks that `ivos.load_model` gives.")
 
 
 def weights_digest(networks: Networks) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -148,7 +149,8 @@ def load_model(name_or_path: str | Path | None = None, *, device: str | torch.de
         UserWarning: The networks are untrained.
     """
     place = device_called(str(device))
-    name = "lite" if name_or_path is None else str(name_or_path)
+    given = "lite" if name_or_path is None else name_or_path
+    name = os.fsdecode(given) if isinstance(given, os.PathLike) else str(given)
     bundled = BUNDLED / f"{name}.safetensors"
     if name in PRESETS and not bundled.is_file():
         if name == "lite":

@@ -12,6 +12,7 @@ import ivos
 from ivos.engine.archive import pack
 from ivos.engine.session import Session
 from ivos.errors import InputError, OutputError
+from ivos.io.images import ArrayFrames
 from ivos.io.video_writer import write_video
 from ivos.model.atnet import build
 from ivos.model.config import PRESETS
@@ -96,6 +97,26 @@ def test_another_clip_or_model_is_refused(session, make_clip, make_networks, tmp
         ivos.open_session(tmp_path / "clip.ivos", make_networks(name="other"), session.frames)
     with pytest.raises(InputError, match="frames"):
         ivos.open_session(tmp_path / "clip.ivos", session.model)  # this clip is from no file
+
+
+def test_frames_of_another_file_are_refused(session, tmp_path):
+    for name, content in (("one", session.frames.array), ("two", session.frames.array[::-1])):
+        write_video(tmp_path / f"{name}.mp4", content, fps=24)
+    Session(session.model, ivos.read_video(tmp_path / "one.mp4")).save(tmp_path / "clip.ivos")
+    with pytest.raises(InputError, match=r"'.*two\.mp4' is not the clip that '.*clip\.ivos' was made with"):
+        ivos.open_session(tmp_path / "clip.ivos", session.model, ivos.read_video(tmp_path / "two.mp4"))
+    moved = (tmp_path / "one.mp4").rename(tmp_path / "moved.mp4")
+    ivos.open_session(tmp_path / "clip.ivos", session.model, ivos.read_video(moved))
+    ivos.open_session(tmp_path / "clip.ivos", session.model, ArrayFrames(list(ivos.read_video(moved))))
+
+
+def test_what_is_no_model_or_no_clip_is_refused(session, tmp_path):
+    session.save(tmp_path / "clip.ivos")
+    with pytest.raises(InputError, match=r"given as 'lite'; expected .*ivos\.load_model"):
+        ivos.open_session(tmp_path / "clip.ivos", "lite", session.frames)
+    for frames in ("clip.mp4", tmp_path / "clip.mp4", session.frames.array):
+        with pytest.raises(InputError, match=r"clip is given as .*ivos\.read_video"):
+            ivos.open_session(tmp_path / "clip.ivos", session.model, frames)
 
 
 def test_other_weights_of_the_same_preset_are_refused(make_clip, tmp_path):

@@ -83,11 +83,22 @@ def find_clip(clip: ClipReference, project: Path) -> Path:
     if refused is not None:
         raise refused
     if there:
-        raise InputError(f"'{there[0]}' is not the clip that '{project}' was made with; its content has changed.")
+        raise _other_clip(there[0], project)
     raise InputError(
         f"The clip '{clip.path}' of '{project}' is missing, or you may not read it; put it back, or beside the "
         "project, or give its frames."
     )
+
+
+def check_clip(clip: ClipReference, frames: Frames, project: Path) -> None:
+    """Refuse the frames of another file than the clip of a project; frames from no file are taken as they are.
+
+    Raises:
+        InputError: The file has another content, or cannot be read.
+    """
+    given: str | Path | None = getattr(frames, "path", None)
+    if given is not None and clip.fingerprint and fingerprint(Path(given)) != clip.fingerprint:
+        raise _other_clip(Path(given), project)
 
 
 def fingerprint(path: Path) -> str:
@@ -114,6 +125,10 @@ def fingerprint(path: Path) -> str:
     except OSError as error:
         raise InputError(f"The clip '{path}' cannot be read ({error.strerror or error}).") from error
     return digest.hexdigest()
+
+
+def _other_clip(path: Path, project: Path) -> InputError:
+    return InputError(f"'{path}' is not the clip that '{project}' was made with; its content is another one.")
 
 
 def _is_there(path: Path) -> bool:

@@ -402,6 +402,18 @@ def test_a_round_after_an_undo_is_as_if_the_undone_one_had_never_been(make_netwo
     assert not detour.can_redo
 
 
+def test_a_round_that_comes_to_no_frame_is_no_step(session, play):
+    play(session, 5)
+    play(session, 0)
+    session.undo()
+    assert session.itinerary(direction="forward") == []
+    assert list(session.propagate(direction="forward")) == []
+    session.redo()
+    assert len(session.rounds) == 2
+    session.undo()
+    assert len(session.rounds) == 1
+
+
 def test_undo_takes_back_one_pending_annotation_after_the_other(session, stroke, play):
     play(session, 0)
     first = session.annotate(3, [stroke()])
@@ -675,6 +687,12 @@ def test_any_whole_number_is_a_resolution(make_networks, make_clip, stroke, reso
     session.annotate(0, [stroke()])
     height = networks.annotate_inputs[0][0].shape[-2]
     assert resolution <= height < int(resolution) + 16
+
+
+def test_truth_is_no_number_of_a_frame(session):
+    with pytest.raises(InputError, match="no frame True"):
+        session.paint(True, np.ones(session.frames.size, np.uint8))
+    assert not session.pending
 
 
 @pytest.mark.parametrize("t", [6, -1, None, "1", 1.0])

@@ -116,7 +116,7 @@ class Session:
                 f"A painted mask of shape {labels.shape} with labels up to {labels.max()} does not fit; expected "
                 f"{self.frames.size} and labels 0..{self.num_objects}."
             )
-        return self._advance(painted(self._segmenter, self.history.state, frame, labels), frame)
+        return self._advance(painted(self._segmenter, self.history.state, int(frame), labels), frame)
 
     def add_object(self) -> int:
         """The id of a new object, K + 1 <= 254: it has no mask anywhere until it is drawn; `undo` keeps it.
@@ -134,7 +134,7 @@ class Session:
     ) -> Iterator[tuple[int, LabelMask]]:
         """The masks of one round, frame by frame, as T-Net carries the annotations to the other frames.
 
-        The round counts when the iterator is exhausted. Broken off before, it
+        The round counts when the iterator is exhausted; one that came to no frame is no step. Broken off before, it
         leaves the session as it was, the annotations still pending. Without a new annotation the newest round's frames
         are propagated again; frames that earlier rounds left without a result of an annotated object (going one way,
         say) are filled in any round. An object never changes on other frames that it was annotated on.
@@ -287,12 +287,13 @@ class Session:
                 results[t] = result
                 yield t, self._canvas.shown(t, result)
                 self._check_unchanged(state)
-        self.history.advance(state.propagated(results))
+        if state.pending or any(run.targets for run in runs):
+            self.history.advance(state.propagated(results))
 
     def _check_unchanged(self, state: State) -> None:
         if self.history.state is not state:
             raise SessionOrderError("The session was changed while a round was running; call `propagate` again.")
 
     def _check_frame(self, t: int) -> None:
-        if not isinstance(t, int | np.integer) or not 0 <= t < self.num_frames:
+        if isinstance(t, bool) or not isinstance(t, int | np.integer) or not 0 <= t < self.num_frames:
             raise InputError(f"There is no frame {t}; the clip has frames 0..{self.num_frames - 1}.")

@@ -105,7 +105,9 @@ def test_frames_of_another_file_are_refused(session, tmp_path):
     Session(session.model, ivos.read_video(tmp_path / "one.mp4")).save(tmp_path / "clip.ivos")
     with pytest.raises(InputError, match=r"'.*two\.mp4' is not the clip that '.*clip\.ivos' was made with"):
         ivos.open_session(tmp_path / "clip.ivos", session.model, ivos.read_video(tmp_path / "two.mp4"))
+    frames = ivos.read_video(tmp_path / "one.mp4")
     moved = (tmp_path / "one.mp4").rename(tmp_path / "moved.mp4")
+    ivos.open_session(tmp_path / "clip.ivos", session.model, frames)
     ivos.open_session(tmp_path / "clip.ivos", session.model, ivos.read_video(moved))
     ivos.open_session(tmp_path / "clip.ivos", session.model, ArrayFrames(list(ivos.read_video(moved))))
 

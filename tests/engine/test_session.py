@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ivos.core.confidence import worth_correcting
 from ivos.core.matte import margin, soft_alpha
 from ivos.engine.canvas import Canvas
 from ivos.engine.session import Session
@@ -495,13 +496,13 @@ def test_a_round_whose_session_was_changed_meanwhile_is_dropped(session, stroke,
 # --- hints -------------------------------------------------------------------------------------------------------
 
 
-def test_the_worst_frame_is_the_least_trusted_one_that_nobody_annotated(session, play):
+def test_the_worst_frame_has_most_doubt_around_it_and_nobody_annotated_it(session, play):
     play(session, 2)
     confidence, values = session.confidence(), session.trust().values
     assert confidence.shape == values.shape == (6,)
     assert ((confidence >= 0) & (confidence <= 1)).all()
     worst = session.worst_frame()
-    assert worst == min((t for t in range(6) if t != 2), key=lambda t: values[t])  # of so short a clip
+    assert worst == min((t for t in range(6) if t != 2), key=lambda t: -worth_correcting(values)[t])
     play(session, worst)
     assert session.worst_frame() not in (2, worst)
 

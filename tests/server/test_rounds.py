@@ -305,3 +305,23 @@ def test_the_hint_calls_objects_by_their_names(page):
         page.project = page.ok(page.client.patch(f"{page.base}/objects/1", json=change))["project"]
         page.stroke(3)
     assert page.project["worst"]["reason"].startswith("The area of Ball changes by 50%")
+
+
+def test_a_stopped_correction_of_an_object_that_is_locked_meanwhile_is_carried_on_later(page, networks):
+    page.stroke(7)
+    page.post("/objects")
+    page.stroke(7, object_id=2, path=[[0.8, 0.1], [0.9, 0.1]])
+    page.round()
+    page.stroke(3, path=[[0.8, 0.9], [0.9, 0.9]])
+    cancelled_round(page, networks)
+    left = {0, 1, 2} - set(page.project["undecided"]["frames"])
+    page.post("/rounds/keep")
+    for locked in (True, False):
+        look = {"seq": page.project["seq"], "locked": locked}
+        page.project = page.ok(page.client.patch(f"{page.base}/objects/1", json=look))["project"]
+        before = page.masks()
+        page.stroke(7, object_id=2, path=[[0.8, 0.2], [0.9, 0.2]])
+        page.round()
+        carried = {t for t in left if ((page.mask(t) == 1) != (before[t] == 1)).any()}
+        assert carried == (set() if locked else left)
+    assert not page.project["stale"]

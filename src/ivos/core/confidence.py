@@ -12,8 +12,7 @@ The trust of a frame is a product of three numbers in [0, 1], each 1 where nothi
 Of several objects the most suspicious one counts for the jump and the drop; the confidence is their mean.
 
 A correction is carried to the frames around it, so the frame most worth correcting is not the least trusted one but the
-least trusted one near the one with the most doubt, 1 - trust, around it: the sum over all frames, each weighed by how
-near it is.
+one with the most doubt, 1 - trust, around it: the sum over all frames, each weighed by how near it is.
 """
 
 from __future__ import annotations
@@ -35,9 +34,6 @@ NEAR_OBJECT = 0.1
 
 REACH = 40
 """Frames to which a correction is thought to carry: its weight falls linearly to nothing there."""
-
-NEAR = 10
-"""Frames around the one that is worth most among which the least trusted one is named: the gain is the same."""
 
 Series = NDArray[np.float64]
 
@@ -169,7 +165,8 @@ def worth_correcting(values: ArrayLike, waiting: Collection[int] = ()) -> Series
         waiting: Frames that the next round will carry from. Of the weights only what exceeds theirs counts.
     """
     doubt = np.nan_to_num(1 - np.asarray(values, dtype=np.float64))
-    count, covered = len(doubt), _covered(waiting, len(doubt))
+    count = len(doubt)
+    covered = np.max([np.zeros(count), *(_nearness(t, count) for t in waiting)], axis=0)
     worth = np.zeros(count + 2 * REACH)
     for offset, weight in enumerate(_nearness(REACH, 2 * REACH + 1)):
         worth[offset : offset + count] += doubt * np.maximum(weight - covered, 0)
@@ -177,7 +174,7 @@ def worth_correcting(values: ArrayLike, waiting: Collection[int] = ()) -> Series
 
 
 def worst_frame(values: ArrayLike, *, exclude: Collection[int] = (), waiting: Collection[int] = ()) -> int:
-    """The frame most worth correcting: near the one with the most doubt around it the one that is least trusted.
+    """The frame most worth correcting: the one with the most doubt around it, the first of equals.
 
     Args:
         values: Confidence or trust of each frame, shape (T,); NaN where no round has arrived yet.
@@ -191,16 +188,8 @@ def worst_frame(values: ArrayLike, *, exclude: Collection[int] = (), waiting: Co
     known = [t for t in range(len(given)) if not np.isnan(given[t])]
     if not known:
         raise InputError("No frame has a result yet, so none is the worst; annotate a frame and propagate first.")
-    worth, left = worth_correcting(given, waiting), (1 - given) * (1 - _covered(waiting, len(given)))
-    candidates = [t for t in known if t not in exclude] or known
-    centre = max(candidates, key=lambda t: worth[t])
-    near = (t for t in candidates if abs(t - centre) <= NEAR)
-    return max(near, key=lambda t: (left[t], -abs(t - centre)))
-
-
-def _covered(waiting: Collection[int], count: int) -> Series:
-    """How far the next round is thought to carry from waiting frames to each of `count` frames."""
-    return np.asarray(np.max([np.zeros(count), *(_nearness(t, count) for t in waiting)], axis=0), dtype=np.float64)
+    worth = worth_correcting(given, waiting)
+    return max([t for t in known if t not in exclude] or known, key=lambda t: worth[t])
 
 
 def _nearness(frame: int, count: int) -> Series:

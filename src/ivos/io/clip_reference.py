@@ -91,13 +91,15 @@ def find_clip(clip: ClipReference, project: Path) -> Path:
 
 
 def check_clip(clip: ClipReference, frames: Frames, project: Path) -> None:
-    """Refuse the frames of another file than the clip of a project; frames from no file are taken as they are.
+    """Refuse the frames of another file than a project's clip; those from no file that is there are taken as given.
 
     Raises:
         InputError: The file has another content, or cannot be read.
     """
-    given: str | Path | None = getattr(frames, "path", None)
-    if given is not None and clip.fingerprint and fingerprint(Path(given)) != clip.fingerprint:
+    given = getattr(frames, "path", None)
+    if not clip.fingerprint or not isinstance(given, str | Path) or not _is_there(Path(given)):
+        return
+    if fingerprint(Path(given)) != clip.fingerprint:
         raise _other_clip(Path(given), project)
 
 

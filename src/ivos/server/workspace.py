@@ -217,8 +217,9 @@ class Workspace:
             self._settle_begun()
             number, total, sources = document.seq + 1, len(set(frames)), list(state.sources)
             writer = RoundWriter(self.folder, number, state.pending, self._brain.fingerprint)
+            carried = [t for t in sorted(due) if not set(document.locked).intersection(state.memory[t].objects)]
             begin = {"op": "begin", "total": total, "direction": request.direction, "frames": sources}
-            self._append({**begin, "due": sorted(due) if request.direction == "both" else []})
+            self._append({**begin, "due": carried})
             finish = self.viewer.finish(state, step, document.locked)
             run = RunningRound(document.begun_revision, frames, finish, self._round_ended)
             run.start(self._brain, segmenter, state, passes, writer)

@@ -261,7 +261,8 @@ export class Pen {
   pick(event) {
     const { state } = this.store;
     const project = /** @type {import("../data/types.js").Project} */ (this.stage.project);
-    const here = project.strokes.filter((stroke) => stroke.frame === state.t && project.objects.some(({ id, visible }) => id === stroke.object_id && visible));
+    const hidden = new Set(project.objects.filter(({ visible }) => !visible).map(({ id }) => id)); // a removed one's background is seen
+    const here = project.strokes.filter((stroke) => stroke.frame === state.t && !hidden.has(stroke.object_id));
     this.store.set({ picked: hit(here, this.point(event), project.clip, REACH / state.view.scale)?.id ?? null });
   }
 

@@ -202,7 +202,6 @@ class Step:
         fresh = set(visited)
         settled = [t for t in self.waiting if t in fresh]
         passed = fresh.intersection(self.spoiled).difference(settled)  # what was drawn there is over
-
         if done.partial:
             due = self.due.union(settled)
         else:
@@ -270,7 +269,5 @@ class Step:
 
 def _deleting(strokes: int, paints: int) -> str:
     """What the undo button says of a deletion."""
-    brushwork = ["brushwork"] * bool(paints)
-    if strokes:
-        brushwork.insert(0, "a stroke" if strokes == 1 else f"{strokes} strokes")
-    return "deleting " + " and ".join(brushwork)
+    parts = ["a stroke" if strokes == 1 else f"{strokes} strokes"] if strokes else []
+    return "deleting " + " and ".join([*parts, *(["brushwork"] if paints else [])])

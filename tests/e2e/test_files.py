@@ -11,8 +11,10 @@ from typing import Any
 
 import av
 import numpy as np
-from driving import BODY, CLIP_SIZE, ROCK, Editor, Server, pixels, until
+from driving import BODY, CLIP_SIZE, ROCK, Editor, Server, area, pixels, until
 from PIL import Image
+
+from ivos.io.masks import write_mask
 
 
 def export(editor: Editor, fmt: str, *without: str) -> bytes:
@@ -128,8 +130,8 @@ def test_an_export_goes_on_when_its_dialog_is_closed(editor: Editor) -> None:
     assert zipfile.is_zipfile(waiting.value.path())
 
 
-DROP = """([text, where]) => {
-    const file = new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], "bunny.mp4", { type: "video/mp4" });
+DROP = """([text, where, name = "bunny.mp4"]) => {
+    const file = new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name);
     const dropped = { dataTransfer: new DataTransfer(), bubbles: true, cancelable: true };
     dropped.dataTransfer.items.add(file);
     return !document.querySelector(where).dispatchEvent(new DragEvent("drop", dropped)); // true: it is taken
@@ -160,6 +162,35 @@ def test_a_dropped_clip_says_what_it_needs_and_other_files_are_refused(
     editor.ready()
     assert editor.page.inner_text("#clip-name").startswith("bunny")
     assert editor.page.evaluate(DROP, [content, "#canvas"]), "nor does one that falls on the editor leave the page"
+    editor.toast("The file cannot be read")  # it is no mask
+
+
+def test_masks_made_elsewhere_are_imported_and_carried(editor: Editor, server: Server, tmp_path: Path) -> None:
+    masks = {4: np.zeros(CLIP_SIZE, np.uint8), 20: np.zeros(CLIP_SIZE, np.uint8)}
+    masks[4][60:120, 90:130], masks[4][20:50, 200:240], masks[20][60:120, 100:140] = 1, 2, 1
+    for frame, mask in masks.items():
+        write_mask(tmp_path / f"{frame:05}.png", mask)
+    with editor.page.expect_file_chooser() as chooser:
+        editor.page.click("[data-action='mask.import']")
+    chooser.value.set_files([str(tmp_path / "00004.png"), str(tmp_path / "00020.png")])
+    editor.toast("2 masks imported on frames 4, 20")
+    for frame, mask in masks.items():
+        assert np.array_equal(pixels(server.mask(frame), *CLIP_SIZE), mask)
+    assert [each["id"] for each in server.project()["objects"]] == [1, 2]
+    editor.round()
+    assert area(server.mask(12), 1) > 0
+    matte = np.zeros(CLIP_SIZE, np.uint8)
+    matte[100:140, 200:300] = 255
+    Image.fromarray(matte).save(tmp_path / "matte 7.png")
+    editor.go(9)
+    editor.press("2")
+    content = base64.b64encode((tmp_path / "matte 7.png").read_bytes()).decode()
+    assert editor.page.evaluate(DROP, [content, "#canvas", "matte 7.png"])
+    editor.toast("1 mask imported on frame 9")
+    assert np.array_equal(pixels(server.mask(9), *CLIP_SIZE) == 2, matte > 0), "a binary mask is the chosen object's"
+    (tmp_path / "00099.png").write_bytes((tmp_path / "00004.png").read_bytes())
+    editor.page.set_input_files("#mask-files", [str(tmp_path / "00004.png"), str(tmp_path / "00099.png")])
+    editor.toast("00099.png would belong to frame 99; the clip has frames 0 to 35")
 
 
 def test_a_project_that_is_left_while_its_round_runs_shows_nowhere_else(

@@ -124,7 +124,7 @@ def test_brush_and_eraser_change_pixels_and_later_rounds_keep_them(editor: Edito
     editor.round()
     assert server.mask(14) == repaired
     assert pixels(server.mask(13), *CLIP_SIZE)[144, 297] == 1, "the brushwork spreads to its neighbour"
-    editor.page.click("[aria-label='Delete the brushwork']")
+    editor.page.click("[aria-label='Delete what is painted']")
     until(lambda: server.project()["paints"] == [])
     editor.page.wait_for_selector("#clear-frame:disabled")
 

@@ -58,9 +58,16 @@ def test_grey_files_with_ids(tmp_path):
     assert read_mask(tmp_path / "a.png").tolist() == [[0, 1, 2, 255]]
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_pictures_in_colours_of_the_palette_give_their_ids(tmp_path, mode):
+    ids = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(davis_palette()[ids]).convert(mode).save(tmp_path / "a.png")
+    assert np.array_equal(read_mask(tmp_path / "a.png"), ids)
+
+
 def test_bad_masks_in_files(tmp_path):
     Image.new("RGB", (2, 2), (1, 2, 3)).save(tmp_path / "colour.png")
-    with pytest.raises(InputError, match="colour picture"):
+    with pytest.raises(InputError, match=r"in colour, with \(1, 2, 3\) at pixel x 0, y 0; expected a palette PNG"):
         read_mask(tmp_path / "colour.png")
     Image.fromarray(np.zeros((2, 2), dtype=np.uint16)).save(tmp_path / "deep.png")
     with pytest.raises(InputError, match="pixels of kind"):

@@ -1,11 +1,14 @@
 """Strokes, paint, objects, rounds and undo through HTTP."""
 
+import io
 import itertools
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ivos.core.confidence import motion, trust, worst_frame
+from ivos.io.masks import davis_palette
 
 
 def test_a_stroke_answers_with_the_mask_of_its_frame(page):
@@ -383,3 +386,90 @@ def test_brushwork_of_a_locked_object_is_not_deleted(page):
     answer = page.client.post(f"{page.base}/strokes/delete", json={"seq": page.project["seq"], "ids": ids})
     assert answer.status_code == 409
     assert "locked" in answer.json()["error"]["message"]
+
+
+def png(pixels, mode=None):
+    """A mask as a file: ids with the DAVIS palette, or as they are in a mode of PIL."""
+    image = Image.fromarray(np.asarray(pixels, np.uint8))
+    if mode is None:
+        image.putpalette(davis_palette().tobytes())
+    file = io.BytesIO()
+    (image if mode is None else image.convert(mode)).save(file, format="PNG")
+    return file.getvalue()
+
+
+def import_mask(page, frame, content, **query):
+    query = {"seq": page.project["seq"], **query}
+    answer = page.client.post(f"{page.base}/frames/{frame}/mask", params=query, content=content)
+    if answer.status_code == 200:
+        page.project = answer.json()["project"]
+    return answer
+
+
+def elsewhere(size, *ids):
+    """A mask with a block for each object."""
+    mask = np.zeros(size, np.uint8)
+    for n, k in enumerate(ids):
+        mask[8:30, 4 + 16 * n : 16 + 16 * n] = k
+    return mask
+
+
+def test_imported_masks_bring_their_objects_and_are_carried(page):
+    first, later = elsewhere(page.size, 1, 3), elsewhere(page.size, 1, 3, 2)
+    assert import_mask(page, 1, png(first)).status_code == 200
+    assert [each["id"] for each in page.project["objects"]] == [1, 3]
+    assert import_mask(page, 6, png(davis_palette()[later], "RGB")).status_code == 200
+    assert [each["id"] for each in page.project["objects"]] == [1, 2, 3]
+    assert page.project["waiting"] == [1, 6]
+    page.round()
+    np.testing.assert_array_equal(page.mask(1)[first > 0], first[first > 0])
+    np.testing.assert_array_equal(page.mask(6)[later > 0], later[later > 0])
+    assert set(np.unique(page.mask(3))) == {0, 1, 2, 3}
+    while page.project["undo"] is not None:
+        page.post("/undo")
+    assert not page.masks().any()
+    assert import_mask(page, 1, png(first)).status_code == 200, "also after its objects were undone"
+    np.testing.assert_array_equal(page.mask(1), first)
+
+
+def test_a_binary_mask_is_of_the_chosen_object_alone(page):
+    page.post("/objects", name=None)
+    both = elsewhere(page.size, 1, 2)
+    import_mask(page, 2, png(both))
+    other = np.zeros(page.size, np.uint8)
+    other[30:40, 8:60] = 255
+    import_mask(page, 2, png(other, "L"), object_id=2)
+    expected = np.where(both == 2, 0, both)
+    expected[30:40, 8:60] = 2
+    np.testing.assert_array_equal(page.mask(2), expected)
+
+
+def test_what_a_mask_calls_void_stays(page):
+    import_mask(page, 2, png(elsewhere(page.size, 1)))
+    partly = np.full(page.size, 255, np.uint8)
+    partly[8:12] = 0
+    import_mask(page, 2, png(partly))
+    expected = elsewhere(page.size, 1)
+    expected[8:12] = 0
+    np.testing.assert_array_equal(page.mask(2), expected)
+
+
+def test_masks_that_cannot_be_imported_are_refused_with_a_reason(page):
+    mask = elsewhere(page.size, 1)
+    refused = {
+        "64 x 48": import_mask(page, 0, png(mask[:, 1:])),
+        "cannot be read": import_mask(page, 0, b"no picture"),
+        "palette PNG": import_mask(page, 0, png(np.stack([mask + 7, mask, mask], axis=-1), "RGB")),
+        "frames 0..7": import_mask(page, 8, png(mask)),
+        "object 9": import_mask(page, 0, png(mask * 255, "L"), object_id=9),
+        "there already": import_mask(page, 0, png(mask * 0)),
+    }
+    for reason, answer in refused.items():
+        assert answer.status_code in (404, 422)
+        assert reason in answer.json()["error"]["message"]
+    import_mask(page, 0, png(mask))
+    page.ok(page.client.patch(f"{page.base}/objects/1", json={"seq": page.project["seq"], "locked": True}))
+    page.open(page.project["id"])
+    assert "locked" in import_mask(page, 0, png(elsewhere(page.size, 2))).json()["error"]["message"]
+    assert [each["id"] for each in page.project["objects"]] == [1], "nothing of a refused mask is taken"
+    assert import_mask(page, 0, bytes((64 << 20) + 1)).status_code == 413

@@ -56,6 +56,8 @@ def test_a_study_runs_from_the_first_sequence_to_the_last(serve, davis, tmp_path
             assert client.post(f"{page.base}/strokes", json=body).status_code == 409
             brush = client.post(f"{page.base}/paint", json={"seq": page.project["seq"], "frame": 1, "runs": [1, 3072]})
             assert "brush and eraser are off" in brush.json()["error"]["message"]
+            masks = client.post(f"{page.base}/frames/1/mask?seq={page.project['seq']}", content=b"")
+            assert "masks cannot be imported" in masks.json()["error"]["message"]
             page.round()
             assert study(page)["phase"] == "find"
             assert client.post(f"{page.base}/strokes", json=body).status_code == 409

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,37 +33,69 @@ def davis_palette() -> NDArray[np.uint8]:
 
 
 def read_mask(path: str | Path) -> LabelMask:
-    """The label mask in an image file, (H, W) uint8.
-
-    Palette files give their indices. Grey files, with or without an alpha channel, give their values; those that
-    hold nothing but 0 and 255 are binary masks and give 0 and 1.
+    """The label mask in an image file, (H, W) uint8, as `decode_mask` reads it.
 
     Raises:
-        InputError: The file is missing, unreadable, in colour, or deeper than 8 bits.
+        InputError: As of `decode_mask`.
     """
-    path = Path(path)
+    return decode_mask(Path(path), f"The mask '{path}'")[0]
+
+
+def decode_mask(source: Path | BinaryIO, name: str) -> tuple[LabelMask, bool]:
+    """The label mask in an image file, (H, W) uint8, and whether it is binary: of one object whose id it does not say.
+
+    Palette files give their indices. Grey files, with or without an alpha channel, give their values; those that
+    hold nothing but 0 and 255 are binary masks and give 0 and 1. Pictures in colours of the DAVIS palette give the ids
+    of their colours.
+
+    Args:
+        source: The file.
+        name: What messages call it.
+
+    Raises:
+        InputError: The file is missing, unreadable, in other colours, or deeper than 8 bits.
+    """
     try:
-        with Image.open(path) as image:
+        with Image.open(source) as image:
             if image.mode == "P":
-                return np.array(image)
+                return np.array(image), False
             if image.mode not in {"1", "L", "LA", "RGB", "RGBA"}:
-                raise InputError(
-                    f"The mask '{path}' has pixels of kind '{image.mode}'; expected a palette or 8-bit grey."
-                )
+                raise InputError(f"{name} has pixels of kind '{image.mode}'; expected a palette or 8-bit grey.")
             pixels = np.array(image.convert("L") if image.mode == "1" else image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"The mask '{path}' cannot be read ({error}).") from error
+        raise InputError(f"{name} cannot be read ({error}).") from error
     grey = pixels if pixels.ndim == 2 else pixels[..., 0]
     if pixels.ndim == 3 and pixels.shape[2] >= 3 and (pixels[..., :3] != grey[..., None]).any():
-        raise InputError(f"The mask '{path}' is a colour picture; expected a palette PNG or a grey one.")
-    return binary_to_object(np.ascontiguousarray(grey))
+        return _ids_of_colours(pixels[..., :3], name), False
+    return binary_to_object(np.ascontiguousarray(grey)), _is_binary(grey)
+
+
+def _ids_of_colours(pixels: NDArray[np.uint8], name: str) -> LabelMask:
+    """The object ids of a picture (H, W, 3) that has colours of the DAVIS palette alone."""
+    keys = davis_palette().astype(np.int32) @ (1 << 16, 1 << 8, 1)
+    ids = keys.argsort().astype(np.uint8)
+    wanted = pixels.astype(np.int32) @ (1 << 16, 1 << 8, 1)
+    places = np.searchsorted(keys[ids], wanted).clip(max=255)
+    other = keys[ids][places] != wanted
+    if other.any():
+        y, x = np.argwhere(other)[0]
+        raise InputError(
+            f"{name} is a picture in colour, with {tuple(pixels[y, x].tolist())} at pixel x {x}, y {y}; expected a "
+            "palette PNG, a grey one, or colours of the DAVIS palette without smoothed edges."
+        )
+    found: LabelMask = ids[places]
+    return found
 
 
 def binary_to_object(mask: LabelMask) -> LabelMask:
     """The mask itself, or with 255 turned into object 1 if it holds nothing but 0 and 255, (H, W) uint8."""
-    return (mask > 0).astype(np.uint8) if bool(np.isin(mask, (0, 255)).all()) else mask
+    return (mask > 0).astype(np.uint8) if _is_binary(mask) else mask
+
+
+def _is_binary(mask: LabelMask) -> bool:
+    return bool(np.isin(mask, (0, 255)).all())
 
 
 def write_mask(path: str | Path, mask: LabelMask) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import io
 import time
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from PIL import Image
+from starlette.concurrency import run_in_threadpool
 
 from ivos.server.answer_schemas import ChangeAnswer, ChangesAnswer, FrameMask, ProjectAnswer, Summary
 from ivos.server.answers import frame_mask, project_answer, summary
 from ivos.server.checks import check_frame
+from ivos.server.painting import MAX_MASK_BYTES, MaskFile, drag
 from ivos.server.problems import Problem
 from ivos.server.schemas import (
     Change,
@@ -26,6 +29,7 @@ from ivos.server.schemas import (
     ViewRequest,
 )
 from ivos.server.services import ERRORS, PathFrame, ProjectId, ServicesHere, WorkspaceHere, change, look_ahead
+from ivos.server.uploads import limited
 
 router = APIRouter(prefix="/api/projects/{project_id}", responses=ERRORS)
 LONG_POLL_SECONDS = 25.0
@@ -125,7 +129,34 @@ def paint(space: WorkspaceHere, here: ServicesHere, request: PaintRequest) -> Ch
     """A frame's mask after one drag of brush or eraser; not in a study, which measures scribbles."""
     if here.study is not None:
         raise Problem(409, "order", "The study measures scribbles: brush and eraser are off. Draw a stroke instead.")
-    return change(space, lambda: space.paint(request), request.frame)
+    paint = partial(drag, runs=request.runs)
+    return change(space, lambda: space.paint(request.seq, request.frame, paint), request.frame)
+
+
+@router.post(
+    "/frames/{t}/mask",
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
+    },
+)
+async def import_mask(
+    space: WorkspaceHere,
+    here: ServicesHere,
+    request: Request,
+    t: PathFrame,
+    seq: Seq,
+    object_id: Annotated[int, Query(ge=1, le=254)] = 1,
+) -> ChangeAnswer:
+    """A frame's mask made elsewhere: the body is the image file; a binary one is of the object `object_id`."""
+    if here.study is not None:
+        raise Problem(409, "order", "The study measures scribbles: masks cannot be imported. Draw a stroke instead.")
+    body = await limited(request.stream(), MAX_MASK_BYTES)
+
+    def act() -> ChangeAnswer:
+        mask = MaskFile.read(io.BytesIO(body))
+        return change(space, lambda: space.paint(seq, t, partial(mask.import_to, object_id=object_id)), t)
+
+    return await run_in_threadpool(act)
 
 
 @router.post("/objects")

@@ -55,6 +55,21 @@ async def receive(pieces: AsyncIterator[bytes], declared: int | None, library: L
     return place
 
 
+async def limited(pieces: AsyncIterator[bytes], limit: int) -> bytes:
+    """A small file, in memory.
+
+    Raises:
+        Problem: It has more than `limit` bytes.
+    """
+    body = bytearray()
+    async for piece in pieces:
+        body += piece
+        if len(body) > limit:
+            message = f"The file has more than {limit / 2**20:.0f} MiB; expected the mask of one frame, as a PNG file."
+            raise Problem(413, "too_large", message)
+    return bytes(body)
+
+
 def _check(size: int, limit: int) -> None:
     if size > limit:
         message = f"The file is larger than {limit / 2**20:.0f} MiB, the most that can be uploaded."

@@ -20,11 +20,11 @@ from ivos.server.document import STEPS_OF_USER, Document
 from ivos.server.export_jobs import ExportJob, ExportJobs
 from ivos.server.exporting import Source
 from ivos.server.journal import Event, Journal
-from ivos.server.painting import painted
+from ivos.server.painting import Painting
 from ivos.server.problems import Problem, busy, missing, stale
 from ivos.server.round_files import RoundWriter
 from ivos.server.running import RunningRound
-from ivos.server.schemas import ExportRequest, LookRequest, PaintRequest, RoundRequest, StrokeRequest, View
+from ivos.server.schemas import ExportRequest, LookRequest, RoundRequest, StrokeRequest, View
 from ivos.server.steps import Step
 from ivos.server.timeline import Timeline
 from ivos.server.viewer import Viewer
@@ -110,12 +110,13 @@ class Workspace:
             self._append({"op": "stroke", **content, "locked": self.document.locked})
             self.viewer.pending(self.document, self.document.present, request.frame)  # the change is safe if that fails
 
-    def paint(self, request: PaintRequest) -> None:
-        """Take the mask of a frame as the user painted it."""
-        with self._changing(request.seq):
-            checks.check_frame(self.manifest, request.frame)
-            self._append(painted(self.document, self.viewer, self._next_step, request.frame, request.runs))
-            self.viewer.pending(self.document, self.document.present, request.frame)  # the change is safe if that fails
+    def paint(self, seq: int, frame: int, painting: Painting) -> None:
+        """Take the mask of a frame as the user painted or imported it."""
+        with self._changing(seq):
+            checks.check_frame(self.manifest, frame)
+            for event in painting(self.document, frame, self.viewer.shown(self.document, self._next_step, frame)):
+                self._append(event)
+            self.viewer.pending(self.document, self.document.present, frame)  # the change is safe if that fails
 
     def delete_drawn(self, seq: int, ids: Collection[int]) -> None:
         """Some strokes or paint less."""
@@ -260,10 +261,8 @@ class Workspace:
     def _round_ended(self, outcome: str, run: RunningRound) -> None:
         with self.lock:
             self.running = None  # whatever becomes of the journal, the project must not stay busy
-            if outcome == "done":
-                self._append({"op": "finish", "seconds": round(run.seconds, 3)})
-            else:
-                self._append({"op": "cancel" if run.done else "discard"})
+            stopped = {"op": "cancel" if run.done else "discard"}
+            self._append({"op": "finish", "seconds": round(run.seconds, 3)} if outcome == "done" else stopped)
 
     def _append(self, event: Event) -> None:
         """Write an event and apply it, upon what a broken-off round finished where it makes a step of its own."""

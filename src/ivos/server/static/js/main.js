@@ -11,6 +11,7 @@ import { showHelp } from "./ui/help.js";
 import { listen, nameControls } from "./ui/keyboard.js";
 import { confirmNeeds, fetchNeeds } from "./ui/needs.js";
 import { objectList } from "./ui/objects.js";
+import { maskImport } from "./ui/mask_import.js";
 import { Pen } from "./ui/pen.js";
 import { Playing } from "./ui/playing.js";
 import { roundsPanel } from "./ui/rounds_panel.js";
@@ -34,7 +35,8 @@ const current = () => editing;
 const stage = new Stage(store, current);
 const pen = new Pen(stage);
 const study = studyPanel(store, openProject);
-const parts = { store, editing: current, stage, pen, show, selectForStudy: study.select };
+const masks = maskImport(store, current);
+const parts = { store, editing: current, stage, pen, show, importMasks: masks.choose, selectForStudy: study.select };
 const go = goTo(parts);
 const showExport = exportDialog(store, current);
 bars(store, go, stage);
@@ -47,7 +49,7 @@ coach(store);
 listen(store, makeActions(parts), pen);
 nameControls();
 rememberView();
-catchDrops();
+catchDrops(masks.take);
 window.addEventListener("beforeunload", (event) => editing?.waiting && event.preventDefault()); // strokes are on their way
 begin().catch(report);
 

@@ -17,7 +17,7 @@ export class ApiError extends Error {
 /**
  * @param {string} method
  * @param {string} path below /api
- * @param {{body?: unknown, signal?: AbortSignal}} [options]
+ * @param {{body?: unknown, signal?: AbortSignal}} [options] a `body` that is a file goes as it is, else as JSON
  * @returns {Promise<any>} the answer's JSON; null for an empty answer
  */
 export async function call(method, path, options = {}) {
@@ -54,10 +54,12 @@ async function* unbroken(body, signal) {
  * @returns {Promise<Response>}
  */
 async function send(method, path, { body, signal }) {
-  const headers = body === undefined ? undefined : { "Content-Type": "application/json" };
+  const file = body instanceof Blob;
+  const headers = body === undefined ? undefined : { "Content-Type": file ? "application/octet-stream" : "application/json" };
+  const content = file || body === undefined ? body : JSON.stringify(body);
   let response;
   try {
-    response = await fetch(`/api${path}`, { method, headers, signal, cache: "no-store", body: body === undefined ? undefined : JSON.stringify(body) });
+    response = await fetch(`/api${path}`, { method, headers, signal, cache: "no-store", body: content });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError("network", GONE);

@@ -129,10 +129,12 @@ export class Editing {
   /** @param {string} method @param {string} path @param {Record<string, unknown>} body @returns {Promise<Change>} */
   async send(method, path, body) {
     const seq = this.project.seq;
-    const change =
-      method === "DELETE"
-        ? await call(method, `${this.path}${path}?seq=${seq}`)
-        : await call(method, `${this.path}${path}`, { body: { seq, ...body } });
+    return method === "DELETE" ? this.take(method, `${path}?seq=${seq}`) : this.take(method, path, { seq, ...body });
+  }
+
+  /** @param {string} method @param {string} path @param {unknown} [body] @returns {Promise<Change>} taken over */
+  async take(method, path, body) {
+    const change = await call(method, `${this.path}${path}`, { body });
     for (const mask of change.masks) this.masks.put(mask);
     this.accept(change.project);
     return change;
@@ -157,6 +159,22 @@ export class Editing {
     const known = ids.map((id) => this.sent.get(String(id)) ?? id).filter((id) => typeof id === "number");
     if (known.length) await this.change("POST", "/strokes/delete", { ids: known });
     if (!this.left) this.store.set({ picked: null });
+  }
+
+  /**
+   * Take masks made elsewhere, one after another; the first that is refused ends it.
+   * @param {{file: File, frame: number}[]} masks
+   * @param {number} objectId whom a binary mask belongs to
+   * @returns {Promise<number[]>} the frames that have theirs
+   */
+  async importMasks(masks, objectId) {
+    const taken = [];
+    for (const { file, frame } of masks) {
+      const change = await this.queue(() => this.take("POST", `/frames/${frame}/mask?seq=${this.project.seq}&object_id=${objectId}`, file));
+      if (!change) break;
+      taken.push(frame);
+    }
+    return taken;
   }
 
   /** Send the mask under the brush after a drag, if that changed it; it stays on screen until the server has it. @param {number} [version] before the drag */

@@ -57,6 +57,7 @@ export const GESTURES = [
   { group: "Draw", keys: ["Left drag"], text: "Add to the object" },
   { group: "Draw", keys: ["Right drag", "Alt+drag"], text: "Take away: background, of no object" },
   { group: "Draw", keys: ["1 … 9"], text: "Choose the object" },
+  { group: "Draw", keys: ["Drop files"], text: "Import masks made elsewhere" },
   { group: "Look", keys: ["Wheel"], text: "Zoom at the cursor" },
   { group: "Look", keys: ["Middle drag"], text: "Pan (or hold Space and drag)" },
 ];

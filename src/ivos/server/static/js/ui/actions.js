@@ -8,6 +8,7 @@
  * @property {import("./stage.js").Stage} stage
  * @property {import("./pen.js").Pen} pen
  * @property {(name: "export" | "help" | "open") => void} show
+ * @property {() => void} importMasks
  * @property {() => void} selectForStudy
  */
 
@@ -165,7 +166,7 @@ function roundActions({ store, editing, pen }) {
 }
 
 /** @param {Parts} parts */
-function appActions({ show, selectForStudy, editing }) {
+function appActions({ show, importMasks, selectForStudy, editing }) {
   return {
     save: async () => {
       await editing()?.last;
@@ -174,6 +175,7 @@ function appActions({ show, selectForStudy, editing }) {
     open: () => show("open"),
     export: () => show("export"),
     help: () => show("help"),
+    "mask.import": importMasks,
     "study.select": selectForStudy,
   };
 }

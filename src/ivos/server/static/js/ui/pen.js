@@ -4,9 +4,10 @@
  * @typedef {import("../data/editing.js").Editing} Editing
  */
 
-import { paint, step } from "../pure/brush.js";
+import { step } from "../pure/brush.js";
 import { border, farEnough, finish, hit, normalise, onto, within } from "../pure/strokes.js";
 import { inside, pan, toImage, wheelFactor } from "../pure/view.js";
+import { dab, holdBrush, takeBrush } from "./brushing.js";
 import { toast } from "./dom.js";
 
 const REACH = 8; // screen pixels within which a stroke is picked
@@ -76,16 +77,14 @@ export class Pen {
     if (this.drag) return;
     this.stage.canvas.focus({ preventScroll: true });
     this.stage.canvas.setPointerCapture(event.pointerId);
-    const begin = (/** @type {"stroke" | "paint" | "pan"} */ kind, erase = false) => {
-      const at = this.screen(event);
+    const begin = (/** @type {NonNullable<Pen["drag"]>["kind"]} */ kind, erase = false) => {
+      const [at, touch] = [this.screen(event), event.pointerType === "touch"];
       const second = this.stage.inSecond(toImage(state.view, at));
-      const touch = event.pointerType === "touch";
-      this.drag = { kind, id: event.pointerId, began: Date.now(), second, at, from: this.point(event), erase, touch };
+      return (this.drag = { kind, id: event.pointerId, began: Date.now(), second, at, from: this.point(event), erase, touch });
     };
     if (event.button === 1 || state.spaceHeld) {
       event.preventDefault();
-      begin("pan");
-      return this.dress();
+      return begin("pan") && this.dress();
     }
     if (event.button > 2 && event.button !== ERASER) return;
     if (state.tool === "select" || ((event.ctrlKey || event.metaKey) && event.button === 0)) return this.pick(event);
@@ -96,10 +95,10 @@ export class Pen {
       this.stage.live = { t: state.t, path: [this.point(event)], kind: this.kind(event), objectId: state.objectId, began: Date.now() };
       begin("stroke");
       this.store.set({ picked: null, playing: false });
-    } else if (this.takeBrush()) {
-      begin("paint", state.tool === "eraser" || this.kind(event) === "remove");
-      this.holdBrush();
-      this.dab(this.point(event));
+    } else if (takeBrush(this.stage)) {
+      const drag = begin("paint", state.tool === "eraser" || this.kind(event) === "remove");
+      holdBrush(this.stage, drag);
+      dab(this.stage, drag, this.point(event));
     }
     this.stage.schedule();
   }
@@ -127,18 +126,17 @@ export class Pen {
     if (!this.drag && !palm && this.fingers.size > 1 && this.fingers.has(event.pointerId)) return this.pinch(event);
     if (this.fingers.has(event.pointerId)) this.fingers.set(event.pointerId, this.screen(event));
     this.hover(event);
-    const { drag, stage } = this;
+    const [{ drag, stage }, at] = [this, this.screen(event)];
     if (!drag || drag.id !== event.pointerId) return;
     if (drag.kind === "pan") {
       this.panned = true;
-      const at = this.screen(event);
       stage.move(pan(this.store.state.view, at.x - drag.at.x, at.y - drag.at.y));
       drag.at = at;
       return;
     }
     const events = event.getCoalescedEvents?.() ?? [];
     for (const each of events.length ? events : [event]) {
-      if (drag.kind === "paint") this.dab(this.point(each));
+      if (drag.kind === "paint") dab(stage, drag, this.point(each));
       else this.extend(this.point(each));
     }
     stage.schedule();
@@ -215,46 +213,6 @@ export class Pen {
     if (drag?.before) stage.editing()?.dropBrushwork(drag.before);
     this.clear();
     return drag !== null && drag.kind !== "pan";
-  }
-
-  /** The drag that begins keeps the mask as it was, and the mask stays while the drag lasts. */
-  holdBrush() {
-    const work = this.stage.editing()?.brushwork;
-    if (!work || !this.drag) return;
-    work.held += 1;
-    this.drag.before = work.labels.slice();
-    this.drag.version = work.version;
-  }
-
-  /** Make sure there is a mask to paint on. @returns {boolean} */
-  takeBrush() {
-    const editing = this.stage.editing();
-    if (!editing) return false;
-    const work = editing.brushwork;
-    const mine = work?.t === this.stage.shown;
-    if (editing.waiting > (mine ? work.held : 0)) { // what is on its way may change the mask under the brush
-      toast("The mask is still being made. Paint when it is there.");
-      return false;
-    }
-    if (mine) return true;
-    const labels = this.stage.labels();
-    if (!labels) return false;
-    editing.brushwork = { t: this.stage.shown, labels, version: 0, held: 0, revision: editing.revision(this.stage.shown, false) };
-    this.store.set({ playing: false });
-    return true;
-  }
-
-  /** @param {[number, number]} to */
-  dab(to) {
-    const { drag, stage, store } = this;
-    const work = stage.editing()?.brushwork;
-    const project = stage.project;
-    if (!drag || !work || !project) return;
-    const id = store.state.objectId;
-    const locked = new Set(project.objects.filter((object) => object.locked).map((object) => object.id));
-    const dab = drag.erase ? { radius: store.state.brush, label: 0, only: id } : { radius: store.state.brush, label: id, locked };
-    if (paint(work.labels, project.clip, drag.from, to, dab)) work.version += 1;
-    drag.from = to;
   }
 
   /** @param {PointerEvent} event */

@@ -11,15 +11,19 @@ import { recentProjects } from "./recent.js";
 /** What becomes of a file that is dropped on the start screen; null while one is on its way. @type {((file: File) => void) | null} */
 let take = null;
 
-/** Catch files that are dropped anywhere in the window: the browser would leave the page for them. */
-export function catchDrops() {
+/**
+ * Catch files that are dropped anywhere in the window: the browser would leave the page for them.
+ * @param {(files: File[]) => void} takeMasks what becomes of files that are dropped on an open project
+ */
+export function catchDrops(takeMasks) {
   const files = (/** @type {DragEvent} */ event) => Boolean(event.dataTransfer?.types.includes("Files"));
+  const atWork = () => !$("editor").hidden && !document.querySelector("dialog[open]");
   const welcome = () => !$("start").hidden && take !== null;
   const light = (/** @type {boolean} */ on) => document.getElementById("drop")?.classList.toggle("over", on);
   window.addEventListener("dragover", (event) => {
     if (!files(event)) return;
     event.preventDefault();
-    /** @type {DataTransfer} */ (event.dataTransfer).dropEffect = welcome() ? "copy" : "none";
+    /** @type {DataTransfer} */ (event.dataTransfer).dropEffect = welcome() || atWork() ? "copy" : "none";
     light(welcome());
   });
   window.addEventListener("dragleave", (event) => event.relatedTarget === null && light(false));
@@ -29,6 +33,8 @@ export function catchDrops() {
     light(false);
     const { files: dropped, items } = /** @type {DataTransfer} */ (event.dataTransfer);
     const folder = [...items].some((item) => item.webkitGetAsEntry?.()?.isDirectory);
+    if (atWork() && folder) return toast("Drop the mask files themselves: one for this frame, or several with the frame in each name.", { error: true });
+    if (atWork()) return takeMasks([...dropped]);
     if (!welcome()) return;
     if (folder || dropped.length > 1) toast("Drop one video. Of a folder of images start ivos with its path: ivos app FOLDER.", { error: true });
     else if (dropped[0]) take?.(dropped[0]);

@@ -32,8 +32,8 @@ export function strokesList(store, editing) {
         );
       });
       if (painted.length) {
-        const text = h("span", { class: "push" }, "Mask repaired with the brush");
-        rows.push(h("li", { class: "stroke" }, icon("brush"), text, gone("Delete the brushwork", "Delete the brushwork of this frame", painted)));
+        const text = h("span", { class: "push" }, "Mask painted or imported");
+        rows.push(h("li", { class: "stroke" }, icon("brush"), text, gone("Delete what is painted", "Delete what is painted or imported on this frame", painted)));
       }
       return rows.reverse();
     });

@@ -42,7 +42,9 @@ def test_padding_round_trip(height, width, multiple, mode, always):
 def test_border_is_filled_as_numpy_does(height, width, mode, numpy_mode):
     image = np.random.default_rng(0).random((3, height, width))
     padded, p = pad_to_multiple(torch.from_numpy(image), 32, mode=mode)
-    assert np.array_equal(padded, np.pad(image, ((0, 0), (p.top, p.bottom), (p.left, p.right)), mode=numpy_mode))
+    expected = np.pad(image, ((0, 0), (p.top, p.bottom), (p.left, p.right)), mode=numpy_mode)
+    assert np.array_equal(padded, expected)
+    assert np.array_equal(pad_to_multiple(torch.from_numpy(image)[None], 32, mode=mode)[0][0], expected)
 
 
 def test_released_quirk_grows_a_multiple():
@@ -55,8 +57,8 @@ def test_padding_keeps_gradients_and_leaves_a_fitting_image_alone():
     image = torch.rand(1, 5, 7, requires_grad=True)
     pad_to_multiple(image, 4)[0].sum().backward()
     assert image.grad.sum() == 64
-    fitting = torch.rand(3, 8, 8)
-    assert pad_to_multiple(fitting, 8)[0] is fitting
+    for fitting in (torch.rand(3, 8, 8), torch.rand(2, 3, 8, 8)):
+        assert pad_to_multiple(fitting, 8)[0] is fitting
 
 
 @pytest.mark.parametrize(

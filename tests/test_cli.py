@@ -19,7 +19,7 @@ import ivos
 from ivos.cli import main
 from ivos.cli.demo import CLIP, STROKES
 from ivos.io import exports
-from ivos.io.masks import read_mask
+from ivos.io.masks import read_mask, write_mask
 from ivos.io.synthetic import moving_shapes
 from ivos.model.atnet import build
 from ivos.model.config import PRESETS
@@ -95,6 +95,48 @@ def test_segment_writes_the_formats_that_are_named(clip, strokes, weights, tmp_p
     assert run("segment", clip, "--scribbles", strokes, "--out", tmp_path / "other", *rest) == 2
     assert "No format is named after --formats; expected one or more of png, binary, overlay" in one_sentence(capsys)
     assert not (tmp_path / "other").exists()
+
+
+def test_segment_goes_on_from_masks_and_then_from_scribbles(clip, strokes, weights, tmp_path):
+    drawn = {1: np.zeros((32, 48), np.uint8), 3: np.zeros((32, 48), np.uint8)}
+    drawn[1][5:20, 5:20], drawn[3][5:20, 25:40], drawn[3][25:] = 1, 3, 255
+    (tmp_path / "given").mkdir()
+    for t, mask in drawn.items():
+        write_mask(tmp_path / "given" / f"{t:05}.png", mask)
+    session = ivos.Session(ivos.load_model(weights), ivos.read_video(clip), 3)
+    for t, mask in drawn.items():
+        session.paint(t, np.where(mask == 255, 0, mask))
+    list(session.propagate())
+    arguments = ("segment", clip, "--masks", tmp_path / "given", "--model", weights, "--formats", "png")
+    assert run(*arguments, "--out", tmp_path / "masks") == 0
+    for t in range(5):
+        np.testing.assert_array_equal(read_mask(tmp_path / "masks" / f"0000{t}.png"), session.masks[t])
+    for annotation in ivos.read_scribbles(strokes).annotations:
+        session.annotate(annotation.frame, annotation.scribbles)
+        list(session.propagate())
+    assert run(*arguments, "--scribbles", strokes, "--out", tmp_path / "both") == 0
+    for t in range(5):
+        np.testing.assert_array_equal(read_mask(tmp_path / "both" / f"0000{t}.png"), session.masks[t])
+
+
+def test_masks_that_do_not_fit_are_refused_before_anything_is_written(clip, tmp_path, capsys):
+    write_mask(tmp_path / "00000.png", np.zeros((32, 48), np.uint8))
+    write_mask(tmp_path / "00001.png", np.ones((31, 48), np.uint8))
+    write_mask(tmp_path / "m" / "00002.png", np.ones((32, 48), np.uint8))
+    (tmp_path / "none").mkdir()
+    refused = {
+        "Neither --scribbles nor --masks": (),
+        "show no object": ("--masks", tmp_path / "00000.png"),
+        "48 x 31 pixels; expected 48 x 32": ("--masks", tmp_path / "00001.png"),
+        "holds no mask": ("--masks", tmp_path / "none"),
+    }
+    for says, how in refused.items():
+        assert run("segment", clip, *how, "--out", tmp_path / "out", "--model", "not even loaded") == 2
+        assert says in one_sentence(capsys)
+    assert not (tmp_path / "out").exists()
+    how = ("--masks", tmp_path / "m", "--out", tmp_path / "m", "--model", "not even loaded")
+    assert run("segment", clip, *how) == 2
+    assert "would replace the mask" in one_sentence(capsys)
 
 
 def test_segment_shows_frames_a_second(clip, strokes, weights, tmp_path, capsys, monkeypatch):

@@ -11,7 +11,8 @@ from PIL import Image
 
 from ivos.errors import InputError, OutputError
 from ivos.io.atomic import atomic_write, make_folder
-from ivos.io.masks import davis_palette, read_mask, write_mask
+from ivos.io.images import ArrayFrames, ImageFolder
+from ivos.io.masks import davis_palette, mask_files, read_mask, read_prompt_mask, write_mask
 
 
 def test_palette_is_that_of_davis():
@@ -63,6 +64,51 @@ def test_pictures_in_colours_of_the_palette_give_their_ids(tmp_path, mode):
     ids = np.arange(256, dtype=np.uint8).reshape(16, 16)
     Image.fromarray(davis_palette()[ids]).convert(mode).save(tmp_path / "a.png")
     assert np.array_equal(read_mask(tmp_path / "a.png"), ids)
+
+
+def test_mattes_with_soft_edges_are_cut_in_the_middle_to_go_on_from(tmp_path):
+    values = {
+        "soft": ([[0, 3, 100, 128, 252]], [[0, 0, 0, 1, 1]], True),
+        "hard": ([[0, 255]], [[0, 1]], True),
+        "ids": ([[0, 1, 63, 255]], [[0, 1, 63, 255]], False),
+    }
+    for name, (pixels, expected, binary) in values.items():
+        Image.fromarray(np.array(pixels, np.uint8)).save(tmp_path / f"{name}.png")
+        mask, is_binary = read_prompt_mask(tmp_path / f"{name}.png", "The mask")
+        assert (mask.tolist(), is_binary) == (expected, binary)
+    write_mask(tmp_path / "palette.png", np.array([[0, 200]]))
+    assert read_prompt_mask(tmp_path / "palette.png", "The mask")[0].tolist() == [[0, 200]]
+
+
+def named(folder, *names):
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        write_mask(folder / name, np.ones((2, 2), np.uint8))
+    return folder
+
+
+def test_mask_files_belong_to_the_frame_in_their_name(tmp_path):
+    frames = ArrayFrames(np.zeros((12, 2, 2, 3), np.uint8))
+    folder = named(tmp_path / "a", "shot2_00010.png", "00009.png")
+    assert {t: file.name for t, file in mask_files(folder, frames).items()} == {9: "00009.png", 10: "shot2_00010.png"}
+    assert list(mask_files(folder / "00009.png", frames)) == [9]
+    assert list(mask_files(named(tmp_path / "b", "matte.png") / "matte.png", frames)) == [0]
+    for names, says in (
+        (("a.png", "1.png"), "no number in its name"),
+        (("12.png",), "would belong to frame 12; the clip has frames 0..11"),
+        (("a1.png", "b1.png"), "both belong to frame 1"),
+    ):
+        with pytest.raises(InputError, match=says):
+            mask_files(named(tmp_path / names[0], *names), frames)
+
+
+def test_mask_files_belong_to_the_images_of_their_stem(tmp_path):
+    images = named(tmp_path / "images", "x_101.png", "x_102.png", "x_103.png")
+    masks = named(tmp_path / "masks", "x_103.png", "x_101.png")
+    assert {t: file.name for t, file in mask_files(masks, ImageFolder(images)).items()} == {
+        0: "x_101.png",
+        2: "x_103.png",
+    }
 
 
 def test_bad_masks_in_files(tmp_path):

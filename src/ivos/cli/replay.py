@@ -1,16 +1,16 @@
-"""Recorded rounds played again: annotate, propagate, next."""
+"""Rounds without a person: recorded ones played again, and one from masks made elsewhere."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ivos.cli.console import frames_bar
 from ivos.engine.session import Session
-from ivos.types import Annotation
+from ivos.types import Annotation, LabelMask
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,15 @@ class RoundReport:
     seconds: float
     num_frames: int
     confidence: float
+
+
+def carry(session: Session, masks: Mapping[int, LabelMask]) -> None:
+    """One round from masks (H, W) of some frames, by frame, with a progress bar."""
+    for t, mask in masks.items():
+        session.paint(t, mask)
+    count = len(session.itinerary())
+    for _ in frames_bar(session.propagate(), count, f"Round from {len(masks)} mask{'s' * (len(masks) > 1)}"):
+        pass
 
 
 def replay(session: Session, annotations: Sequence[Annotation]) -> list[RoundReport]:

@@ -58,7 +58,9 @@ def pad_to_multiple(
     if mode == "constant":
         return F.pad(image, (left, right, top, bottom)), padding
     if mode == "replicate" and image.ndim == 4 and image.is_floating_point():  # half the time, and channels stay last
-        return F.pad(image, (left, right, top, bottom), mode="replicate") if top + bottom + left + right else image, padding
+        return F.pad(
+            image, (left, right, top, bottom), mode="replicate"
+        ) if top + bottom + left + right else image, padding
     for dimension, side, before, after in ((-2, height, top, bottom), (-1, width, left, right)):
         if before or after:
             position = torch.arange(-before, side + after, device=image.device)

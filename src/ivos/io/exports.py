@@ -159,7 +159,7 @@ def check_target(
     formats: Collection[ExportFormat],
     objects: Collection[int] = (),
     *,
-    scribbles: Path | None = None,
+    sources: Mapping[str, Collection[Path]] = MappingProxyType({}),
 ) -> None:
     """Refuse a folder in which the results of a clip would do harm; to be called before the work.
 
@@ -168,10 +168,10 @@ def check_target(
         frames: The clip.
         formats: What will be written.
         objects: Ids of the objects that `binary` will write.
-        scribbles: The file that the strokes were read from.
+        sources: Other files that the work is done from, by what they are called.
 
     Raises:
-        InputError: There is no such format, the files would replace the clip or the scribbles, or masks of a longer
+        InputError: There is no such format, the files would replace the clip or a source, or masks of a longer
             clip or of other objects would stay among the new ones.
     """
     for format in formats:
@@ -191,9 +191,8 @@ def check_target(
             )
     targets = [*folders, *(folder / FILE_NAMES[format] for format in formats if format in FILE_NAMES)]
     written = {f"{t:05d}.png" for t in range(len(frames))}
-    for kind, given in (("clip", source), ("scribble file", scribbles)):
-        if given is None:
-            continue
+    clip = [] if source is None else [("clip", source)]
+    for kind, given in (*clip, *((kind, file) for kind, files in sources.items() for file in files)):
         file = Path(given).resolve()
         among_masks = file.name in written and file.parent in [each.resolve() for each in folders]
         if among_masks or file in [target.resolve() for target in targets]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,7 +12,11 @@ from PIL import Image
 
 from ivos.errors import InputError
 from ivos.io.atomic import atomic_write
-from ivos.types import LabelMask
+from ivos.io.images import list_images
+from ivos.types import VOID, Frames, LabelMask
+
+SOFT = 64
+"""From here on grey values are taken for those of a soft edge, not for ids."""
 
 
 def davis_palette() -> NDArray[np.uint8]:
@@ -33,28 +38,39 @@ def davis_palette() -> NDArray[np.uint8]:
 
 
 def read_mask(path: str | Path) -> LabelMask:
-    """The label mask in an image file, (H, W) uint8, as `decode_mask` reads it.
-
-    Raises:
-        InputError: As of `decode_mask`.
-    """
-    return decode_mask(Path(path), f"The mask '{path}'")[0]
-
-
-def decode_mask(source: Path | BinaryIO, name: str) -> tuple[LabelMask, bool]:
-    """The label mask in an image file, (H, W) uint8, and whether it is binary: of one object whose id it does not say.
+    """The label mask in an image file, (H, W) uint8.
 
     Palette files give their indices. Grey files, with or without an alpha channel, give their values; those that
     hold nothing but 0 and 255 are binary masks and give 0 and 1. Pictures in colours of the DAVIS palette give the ids
     of their colours.
+
+    Raises:
+        InputError: The file is missing, unreadable, in other colours, or deeper than 8 bits.
+    """
+    mask, is_grey = _decode(Path(path), f"The mask '{path}'")
+    return binary_to_object(mask) if is_grey else mask
+
+
+def read_prompt_mask(source: Path | BinaryIO, name: str) -> tuple[LabelMask, bool]:
+    """A mask made elsewhere, to go on from, (H, W) uint8, and whether it only says where one object is, as 1.
+
+    As `read_mask`, but grey files with values of 64 to 254, where ids hardly are, are mattes with soft edges: what is
+    above 127 is inside.
 
     Args:
         source: The file.
         name: What messages call it.
 
     Raises:
-        InputError: The file is missing, unreadable, in other colours, or deeper than 8 bits.
+        InputError: As of `read_mask`.
     """
+    mask, is_grey = _decode(source, name)
+    is_matte = is_grey and bool(((mask >= SOFT) & (mask != VOID)).any() or np.isin(mask, (0, VOID)).all())
+    return ((mask > VOID // 2).astype(np.uint8) if is_matte else mask), is_matte
+
+
+def _decode(source: Path | BinaryIO, name: str) -> tuple[LabelMask, bool]:
+    """The values in an image file, (H, W) uint8, and whether they are grey, not indices of a palette."""
     try:
         with Image.open(source) as image:
             if image.mode == "P":
@@ -69,7 +85,43 @@ def decode_mask(source: Path | BinaryIO, name: str) -> tuple[LabelMask, bool]:
     grey = pixels if pixels.ndim == 2 else pixels[..., 0]
     if pixels.ndim == 3 and pixels.shape[2] >= 3 and (pixels[..., :3] != grey[..., None]).any():
         return _ids_of_colours(pixels[..., :3], name), False
-    return binary_to_object(np.ascontiguousarray(grey)), _is_binary(grey)
+    return np.ascontiguousarray(grey), True
+
+
+def mask_files(path: str | Path, frames: Frames) -> dict[int, Path]:
+    """Mask files of some frames of a clip, by frame, ascending.
+
+    Of a clip that is a folder of images a mask belongs to the image of its stem, if each has one. Elsewhere the last
+    number in its name is its frame (`00012.png`: 12); a single file without a number is of frame 0.
+
+    Args:
+        path: A mask file, or a folder of them.
+        frames: The clip.
+
+    Raises:
+        InputError: There is no mask file, or one belongs to no frame, or to that of another one.
+    """
+    path = Path(path)
+    files = list_images(path) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"The folder '{path}' holds no mask; expected image files such as 00000.png.")
+    images = {file.stem: t for t, file in enumerate(getattr(frames, "files", ()))}
+    if not all(file.stem in images for file in files):
+        numbers = {file: re.findall(r"\d+", file.stem) for file in files}
+        images = {file.stem: int(found[-1]) for file, found in numbers.items() if found}
+        if len(files) == 1:
+            images.setdefault(path.stem, 0)
+    masks: dict[int, Path] = {}
+    for file in files:
+        t = images.get(file.stem)
+        if t is None:
+            raise InputError(f"The mask '{file}' has no number in its name; expected its frame, as in 00012.png.")
+        if t >= len(frames):
+            raise InputError(f"The mask '{file}' would belong to frame {t}; the clip has frames 0..{len(frames) - 1}.")
+        if t in masks:
+            raise InputError(f"The masks '{masks[t]}' and '{file}' would both belong to frame {t}; leave one out.")
+        masks[t] = file
+    return dict(sorted(masks.items()))
 
 
 def _ids_of_colours(pixels: NDArray[np.uint8], name: str) -> LabelMask:
@@ -91,11 +143,7 @@ def _ids_of_colours(pixels: NDArray[np.uint8], name: str) -> LabelMask:
 
 def binary_to_object(mask: LabelMask) -> LabelMask:
     """The mask itself, or with 255 turned into object 1 if it holds nothing but 0 and 255, (H, W) uint8."""
-    return (mask > 0).astype(np.uint8) if _is_binary(mask) else mask
-
-
-def _is_binary(mask: LabelMask) -> bool:
-    return bool(np.isin(mask, (0, 255)).all())
+    return (mask > 0).astype(np.uint8) if bool(np.isin(mask, (0, 255)).all()) else mask
 
 
 def write_mask(path: str | Path, mask: LabelMask) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ivos.engine.brushwork import painted_difference
 from ivos.errors import InputError
-from ivos.io.masks import decode_mask
+from ivos.io.masks import read_prompt_mask
 from ivos.server.checks import check_object, check_objects
 from ivos.server.document import Document
 from ivos.server.journal import Event
@@ -53,7 +53,7 @@ class MaskFile:
         Raises:
             InputError: It is no mask.
         """
-        return cls(*decode_mask(file, "The file"))
+        return cls(*read_prompt_mask(file, "The file"))
 
     def import_to(self, document: Document, frame: int, shown: LabelMask, *, object_id: int) -> list[Event]:
         """The mask taken over on a frame: a binary one for an object, another one for all, new ones included.

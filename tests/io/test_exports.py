@@ -91,7 +91,14 @@ def test_overlay_video_of_any_size_and_rate(tmp_path, size, fps):
 
 @pytest.mark.parametrize("format", ["overlay", "green", "prores", "webm"])
 def test_every_rate_that_is_written_is_read_back(tmp_path, format):
-    for fps, pixels in ((1 / 3600, (4, 4)), (10000, (48, 64)), (30000, (4, 4))):
+    rates = [
+        (1 / 3600, (4, 4)),
+        (10000, (48, 64)),
+        (30000, (4, 4)),
+        (2500.1234567, (4, 4)),
+        (np.float32(29.97), (4, 4)),
+    ]
+    for fps, pixels in rates:
         frames = read_video(export(clip(size=pixels, fps=fps), tmp_path, format=format)[0])
         assert (len(frames), frames.fps) == (4, pytest.approx(fps, rel=1e-4))
     for fps in (1e-9, 1 / 3601, 30001):
@@ -134,6 +141,16 @@ def test_an_alpha_video_shows_the_objects_and_no_void(tmp_path, format, toleranc
     np.testing.assert_allclose(pixels[8:, 12, 3], 0, atol=tolerance)
     np.testing.assert_allclose(pixels[24:, 24:, 3], 255, atol=tolerance)
     np.testing.assert_allclose(pixels[40, 40], [100, 100, 100, 255], atol=tolerance)
+
+
+def test_nothing_but_the_object_is_seen_at_any_width(tmp_path):
+    result = clip(count=12, size=(720, 1078))
+    result.alpha = lambda t: np.zeros((720, 1078), np.uint8)
+    (path,) = export(result, tmp_path, format="prores")
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            alpha = np.frombuffer(bytes(frame.planes[3]), np.uint16)
+            assert not alpha.reshape(720, -1)[:, :1078].any()
 
 
 def test_a_green_screen_shows_the_objects_on_green(tmp_path):

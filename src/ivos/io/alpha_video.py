@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ivos.errors import InputError, OutputError
 from ivos.io.atomic import atomic_write
-from ivos.io.video_writer import check_rate
+from ivos.io.video_writer import usable_rate
 
 AlphaFormat = Literal["prores", "webm"]
 _BT709 = 1
@@ -56,21 +56,21 @@ def write_alpha_video(
     Args:
         path: The file to write; `.mov` for ProRes 4444, `.webm` for VP9.
         frames: At least one frame, (H, W, 4) uint8 RGBA, all of one size; consumed one by one.
-        fps: Frames per second, see `check_rate`.
+        fps: Frames per second, see `usable_rate`.
         format: `prores` or `webm`.
 
     Raises:
         InputError: There is no frame, or one of another shape or type; or the rate or the format is not usable.
         OutputError: The file cannot be written.
     """
-    check_rate(fps)
+    rate = usable_rate(fps)
     if format not in _RECIPES:
         raise InputError(f"There is no alpha format {format!r}; expected one of {', '.join(_RECIPES)}.")
     recipe = _RECIPES[format]
     with atomic_write(path) as file:
         try:
             with av.open(str(Path(file.name).resolve()), "w", format=recipe.container) as container:
-                _encode(container, frames, fps, recipe)
+                _encode(container, frames, rate, recipe)
         except av.error.FFmpegError as error:
             if isinstance(error, OSError):
                 raise
@@ -78,9 +78,9 @@ def write_alpha_video(
 
 
 def _encode(
-    container: av.container.OutputContainer, frames: Iterable[NDArray[np.uint8]], fps: float, recipe: _Recipe
+    container: av.container.OutputContainer, frames: Iterable[NDArray[np.uint8]], rate: Fraction, recipe: _Recipe
 ) -> None:
-    stream = container.add_stream(recipe.codec, rate=Fraction(fps).limit_denominator(1_000_000))
+    stream = container.add_stream(recipe.codec, rate=rate)
     assert isinstance(stream, av.VideoStream), "the recipes name video codecs"
     stream.pix_fmt = recipe.pixels
     stream.options = dict(recipe.options)
@@ -99,7 +99,8 @@ def _encode(
             raise InputError(f"Frame {number} has shape {pixels.shape}, the first has {shape}; expected one size.")
         whole = np.pad(pixels, ((0, grow[0]), (0, grow[1]), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(whole, format="rgba")
-        container.mux(stream.encode(frame.reformat(format=recipe.pixels, dst_colorspace="ITU709")))
+        # Several threads write over each other's first pixels where the width is no multiple of 16.
+        container.mux(stream.encode(frame.reformat(format=recipe.pixels, dst_colorspace="ITU709", threads=1)))
     if shape is None:
         raise InputError("There is no frame to write; expected at least one.")
     container.mux(stream.encode(None))

@@ -31,27 +31,27 @@ def write_video(path: str | Path, frames: Iterable[Pixels], *, fps: float) -> No
     Args:
         path: The file to write.
         frames: At least one frame, (H, W, 3) uint8 RGB, all of one size; consumed one by one.
-        fps: Frames per second, see `check_rate`.
+        fps: Frames per second, see `usable_rate`.
 
     Raises:
         InputError: There is no frame, or one of another shape or type; or the rate is not usable.
         OutputError: The file cannot be written.
     """
-    check_rate(fps)
+    rate = usable_rate(fps)
     with atomic_write(path) as file:
         try:
             # By its path: FFmpeg then reports a full disk itself, without Python tracebacks on the error stream.
             name = str(Path(file.name).resolve())
             with av.open(name, "w", format="mp4", options=dict(_OPTIONS)) as container:
-                _encode(container, frames, fps)
+                _encode(container, frames, rate)
         except av.error.FFmpegError as error:
             if isinstance(error, OSError):
                 raise
             raise OutputError(f"'{path}' was not written: the video encoder failed ({error}).") from error
 
 
-def check_rate(fps: float) -> None:
-    """Refuse a frame rate that video files do not hold.
+def usable_rate(fps: float) -> Fraction:
+    """A frame rate as video files hold it: no part of the fraction is beyond 31 bits.
 
     Raises:
         InputError: It is not within `MIN_FPS` and `MAX_FPS`.
@@ -61,10 +61,11 @@ def check_rate(fps: float) -> None:
             f"A video cannot have {fps} frames per second; expected one in 3600 seconds at least and {MAX_FPS:.0f} a "
             "second at most."
         )
+    return Fraction(float(fps)).limit_denominator(1_000_000 if fps < 1000 else 50_000)
 
 
-def _encode(container: av.container.OutputContainer, frames: Iterable[Pixels], fps: float) -> None:
-    stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1_000_000))
+def _encode(container: av.container.OutputContainer, frames: Iterable[Pixels], rate: Fraction) -> None:
+    stream = container.add_stream("libx264", rate=rate)
     stream.pix_fmt = "yuv420p"
     stream.options = {"crf": _CRF, "preset": "veryfast"}
     context = stream.codec_context
@@ -81,7 +82,7 @@ def _encode(container: av.container.OutputContainer, frames: Iterable[Pixels], f
             raise InputError(f"Frame {number} has shape {pixels.shape}, the first has {shape}; expected one size.")
         even = np.pad(pixels, ((0, shape[0] % 2), (0, shape[1] % 2), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(even, format="rgb24")
-        container.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace="ITU709")))
+        container.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace="ITU709", threads=1)))
     if shape is None:
         raise InputError("There is no frame to write; expected at least one.")
     container.mux(stream.encode(None))
